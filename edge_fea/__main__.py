@@ -1,0 +1,5 @@
+"""``python -m edge_fea`` is ``edge-fea``."""
+
+from edge_fea.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Where frames come from: Pi camera, webcam, video file, picture folder, demo."""

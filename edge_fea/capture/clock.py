@@ -1,0 +1,105 @@
+"""The one place that reads clocks.
+
+Durations and time-outs come from the monotonic clock. Wall time is UTC; it is kept together with
+its offset, its zone and whether the system clock was synchronized, because a Pi has no battery
+clock and its wall time jumps when the network (or nobody) sets it.
+"""
+
+import ctypes
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized
+_TIMESYNCD = Path("/run/systemd/timesync/synchronized")
+
+
+class Clock(Protocol):
+    """What the device needs to know about time; tests pass their own."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never jumps."""
+        ...
+
+    def now(self) -> datetime:
+        """Wall time, aware, in UTC."""
+        ...
+
+    def synchronized(self) -> bool:
+        """Whether wall time is known to be right."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def monotonic(self) -> float:
+        """Seconds since some point in the past, unaffected by changes of the wall clock."""
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        """Wall time, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def synchronized(self) -> bool:
+        """True once systemd-timesyncd, chrony or ntpd has set the clock since boot."""
+        if _TIMESYNCD.exists():
+            return True
+        # glibc's struct timex is 208 bytes; modes = 0 (all zeros) only reads. A sandbox that
+        # forbids the call answers -1, which is no proof of synchronization either.
+        timex = ctypes.create_string_buffer(512)
+        state: int = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
+        return state not in (-1, _TIME_ERROR)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; nothing at all for zero or less."""
+        if seconds > 0:
+            time.sleep(seconds)
+
+
+def system_zone() -> str:
+    """The IANA name of the machine's time zone, ``Etc/UTC`` where it has none."""
+    for name in (os.environ.get("TZ", "").lstrip(":"), _localtime_link()):
+        if name and _is_zone(name):
+            return name
+    return "Etc/UTC"
+
+
+def _localtime_link() -> str:
+    target = str(Path("/etc/localtime").resolve())
+    return target.partition("/zoneinfo/")[2]
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def boot_id() -> str:
+    """The kernel's id of this boot: monotonic times compare only within one boot."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, as stored: ``2026-11-22T18:04:05.123Z``."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def parse_iso(text: str) -> datetime:
+    """Read an ISO 8601 moment; one without an offset is taken as UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

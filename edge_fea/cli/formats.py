@@ -1,0 +1,127 @@
+"""How clips are shown: a line, a page, a table, CSV, JSON."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+
+import click
+from tabulate import tabulate
+
+from edge_fea.capture.clock import parse_iso
+from edge_fea.emotions import LABELS
+from edge_fea.store.rows import Row
+from edge_fea.vision.observation import MEANINGS, Outcome
+
+FORMAT_OPTION = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How the clips are printed.",
+)
+
+
+class _Moment(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
+    name = "moment"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return parse_iso(str(value))
+        except ValueError:
+            self.fail(
+                f"{value!r} is no ISO 8601 moment such as 2026-11-22 or 2026-11-22T18:00+01:00",
+                param,
+                ctx,
+            )
+
+
+MOMENT = _Moment()
+
+
+def local_start(row: Row) -> datetime:
+    """The clip's start in the patient's local time."""
+    sign = -1 if row["utc_offset"].startswith("-") else 1
+    hours, minutes = row["utc_offset"][1:].split(":")
+    offset = sign * timedelta(hours=int(hours), minutes=int(minutes))
+    return parse_iso(row["start_utc"]).astimezone(timezone(offset))
+
+
+def clip_line(row: Row) -> str:
+    """One line for a log."""
+    return (
+        f"clip {row['clip_id']} {row['ended_by'] or 'running'}: {row['duration_s']:.0f} s, "
+        f"seen {row['coverage']:.0%}, {_strongest(row)}"
+    )
+
+
+def describe(row: Row) -> str:
+    """One page for a person."""
+    start = local_start(row)
+    lines = [
+        f"clip {row['clip_id']}",
+        f"  {start:%Y-%m-%d %H:%M:%S %z} {row['zone']}, {row['duration_s']:.0f} s, "
+        f"ended by {row['ended_by'] or '(running)'}{_clock_note(row)}",
+        f"  patient {row['patient']}, device {row['device_id']}, network "
+        f"{row['model_sha256'][:12]}, edge-fea {row['app_version']}",
+        f"  seen {row['valid_seconds']} of {row['duration_s']:.0f} s ({row['coverage']:.0%}): "
+        + ("enough for scores" if row["sufficient"] else "not enough for scores"),
+        f"  {row['frames_due']} frames due:",
+    ]
+    lines += [
+        f"    {row[f'frames_{outcome}']:6d}  {outcome:15} {MEANINGS[outcome]}"
+        for outcome in Outcome
+        if row[f"frames_{outcome}"]
+    ]
+    if row["sufficient"]:
+        lines.append(f"  {_strongest(row)}, {row['margin']:.2f} ahead of the next; mean (SD):")
+        lines += [
+            f"    {label:9} {row[f'mean_{label}']:.3f} ({row[f'sd_{label}']:.3f})"
+            for label in LABELS
+        ]
+    return "\n".join(lines)
+
+
+def echo_clips(rows: Iterable[Row], form: str) -> None:
+    """Print clips as ``table``, ``csv`` (every column, empty for null) or ``json``."""
+    if form == "json":
+        click.echo(json.dumps(list(rows), indent=1))
+    elif form == "csv":
+        _echo_csv(list(rows))
+    else:
+        click.echo(tabulate([_short(row) for row in rows], headers="keys") or "no clips")
+
+
+def _echo_csv(rows: list[Row]) -> None:
+    if rows:
+        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _short(row: Row) -> dict[str, object]:
+    return {
+        "clip": row["clip_id"],
+        "start": f"{local_start(row):%Y-%m-%d %H:%M:%S %z}",
+        "s": round(row["duration_s"]),
+        "ended": row["ended_by"] or "(running)",
+        "patient": row["patient"],
+        "seen": f"{row['coverage']:.0%}",
+        "strongest": _strongest(row),
+    }
+
+
+def _strongest(row: Row) -> str:
+    if not row["sufficient"]:
+        return "not seen enough"
+    return f"{row['dominant']} {row['mean_' + row['dominant']]:.2f}"
+
+
+def _clock_note(row: Row) -> str:
+    return "; clock was not synchronized" if row["clock_synchronized"] in (0, False) else ""

@@ -1,0 +1,178 @@
+"""One TOML file, EDGE_FEA_* variables above it, command-line options on top: read and merged."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import EnvSettingsSource, SettingsError
+
+from edge_fea.config.settings import Settings
+from edge_fea.errors import ConfigError
+
+DEFAULT_FILE = Path("/etc/edge-fea/edge-fea.toml")
+_PREFIX = "EDGE_FEA_"
+# Read by other parts, not settings: the training data's folder, and the configuration file.
+_NOT_SETTINGS = {"EDGE_FEA_DATA", "EDGE_FEA_CONFIG"}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The effective settings, and for each dotted key the layer that set it."""
+
+    settings: Settings
+    origin: Mapping[str, str]
+
+
+def load(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Loaded:
+    """Merge defaults, ``file``, environment and ``overrides`` (dotted keys), later ones winning.
+
+    Without ``file`` the default one is read if it exists. Raises ConfigError naming the key, the
+    value, what is allowed and the layer.
+    """
+    layers: dict[str, dict[str, Any]] = {}
+    path = file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    if path is not None:
+        layers[str(path)] = read_file(path)
+    layers["environment"] = _environment()
+    layers["command line"] = _nest(overrides or {})
+    merged: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for name, layer in layers.items():
+        _merge(merged, layer)
+        origin.update(dict.fromkeys(_keys(layer), name))
+    try:
+        return Loaded(Settings(**merged), origin)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, origin)) from error
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The content of a TOML file. Raises ConfigError where it is missing or not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no configuration file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration file {path}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+def _environment() -> dict[str, Any]:
+    for name in os.environ:
+        section = name.removeprefix(_PREFIX).partition("__")[0].lower()
+        if name.startswith(_PREFIX) and name not in _NOT_SETTINGS:
+            _require_known(section, Settings.model_fields, f"environment variable {name}")
+    try:
+        return EnvSettingsSource(Settings)()
+    except SettingsError as error:
+        raise ConfigError(f"environment: {error} (lists are written as [0, 0, 1, 1])") from error
+
+
+def _require_known(key: str, known: Mapping[str, Any], where: str) -> None:
+    if key not in known:
+        raise ConfigError(f"{where}: unknown key '{key}'; known are {', '.join(known)}")
+
+
+def _nest(dotted: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in dotted.items():
+        *sections, last = key.split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = value
+    return nested
+
+
+def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:
+    for key, value in layer.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _keys(layer: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in layer.items():
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key
+
+
+def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
+    return "; ".join(_explain_one(part, origin) for part in error.errors(include_url=False))
+
+
+def _explain_one(part: ErrorDetails, origin: Mapping[str, str]) -> str:
+    # A tuple's error points at one of its places; people set the whole.
+    names = [str(name) for name in part["loc"] if not isinstance(name, int)]
+    key = ".".join(names)
+    where = f" (from {origin[key]})" if key in origin else ""
+    if part["type"] == "extra_forbidden":
+        known = list(_section(names[:-1]).model_fields)
+        close = difflib.get_close_matches(names[-1], known, n=1)
+        hint = f", did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
+        return f"unknown key {key}{where}{hint}"
+    # A validator of ours says all itself; pydantic's own messages lack the value.
+    message = part["msg"].removeprefix("Value error, ")
+    if part["type"] == "value_error":
+        return message if message.startswith(key + ".") else f"{key}: {message}{where}"
+    return f"{key}: {message}, not {part['input']!r}{where}"
+
+
+def _section(names: list[str]) -> type[BaseModel]:
+    model: type[BaseModel] = Settings
+    for name in names:
+        annotation = model.model_fields[name].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return model
+
+
+def leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    """Each setting as dotted key, value and description, in the order of the file."""
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value, field.description or ""
+
+
+def default_file() -> str:
+    """The commented configuration file that ships: every key with its default, switched off."""
+    lines = [
+        "# edge-fea settings. Every line is the default, switched off: take away the first # of a",
+        "# line to change it. Environment variables go above this file, for example",
+        "# EDGE_FEA_CAPTURE__FRAME_RATE=2. `edge-fea config check FILE` checks a file.",
+    ]
+    section = ""
+    for key, value, description in leaves(Settings()):
+        head, _, name = key.rpartition(".")
+        if head != section:
+            section = head
+            lines += ["", f"[{section}]", f"# {_section(section.split('.')).__doc__}"]
+        lines.append(f"# {description}")
+        lines.append(f"#{name} = {toml_value(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """A setting's value as TOML; a path that is not set as an empty string."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    if isinstance(value, int | float):
+        return repr(value)
+    text = "" if value is None else str(value)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

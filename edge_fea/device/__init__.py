@@ -1,0 +1,1 @@
+"""The appliance: composes the other wings into a service."""

@@ -1,0 +1,171 @@
+"""The main loop: frames from a source become observations, and observations become clips."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from edge_fea.capture.frame import Frame, Source
+from edge_fea.config import ClipSettings
+from edge_fea.device.stopping import StopRequest
+from edge_fea.errors import SourceError, SourceStalled
+from edge_fea.summary.clip import ClipAccumulator, Sufficiency
+from edge_fea.summary.record import ClipSummary, EndedBy, Recording, clip_id
+from edge_fea.vision.geometry import Grey
+from edge_fea.vision.observation import Observation, Outcome
+
+
+class Watcher(Protocol):
+    """What turns a picture into an observation: ``vision.observer.Observer``."""
+
+    def observe(self, picture: Grey, sequence: int, monotonic: float) -> Observation:
+        """The observation of the frame due with number ``sequence``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the recorder asks of, and tells, whoever runs it."""
+
+    save: Callable[[ClipSummary], None]
+    """Writes a clip, running (``ended_by`` None) or ended."""
+
+    paused: Callable[[float], bool] = lambda _: False
+    """Whether watching is paused at a moment of the source's clock."""
+
+    progress: Callable[[float], None] = lambda _: None
+    """Called after each frame due, with its time."""
+
+    synchronized: Callable[[], bool | None] = lambda: None
+    """Whether wall time is right; asked at the start of each clip."""
+
+
+class Recorder:
+    """Records one source into clips until it ends, fails or a stop is asked for.
+
+    Every frame that was due gets exactly one observation: frames that never came are capture_lost.
+    Clips are windows of the source's monotonic time, one after the other without a gap. ``seed``
+    makes the clips' ids repeatable, for recorded files.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        watcher: Watcher,
+        settings: ClipSettings,
+        hooks: Hooks,
+        *,
+        seed: bytes | None = None,
+    ) -> None:
+        self._recording = recording
+        self._watcher = watcher
+        self._hooks = hooks
+        self._seed = seed
+        self._rate = recording.frame_rate
+        self._length_s = settings.length_s
+        # The first whole frame at or after the clip's end begins the next clip.
+        self._frames_per_clip = math.ceil(settings.length_s * self._rate - 1e-9)
+        self._frames_per_checkpoint = max(1, round(settings.checkpoint_s * self._rate))
+        self._sufficiency = Sufficiency(settings.sufficient_coverage, settings.sufficient_seconds)
+        self._zone = ZoneInfo(recording.zone)
+        self._next = 0
+        self._wall_of_zero: datetime | None = None
+        self._was_paused = False
+        self._running: _RunningClip | None = None
+        self.clips: list[ClipSummary] = []
+        """The clips that have ended."""
+
+    def record(self, source: Source, stop: StopRequest) -> None:
+        """Record ``source``, which is open, to its end.
+
+        Whatever ends the recording, the running clip is closed and saved first; then the source's
+        error, if there was one, is raised again.
+        """
+        frames = source.frames()
+        try:
+            while not stop.requested:
+                with stop.may_interrupt():
+                    frame = next(frames, None)
+                if frame is None:
+                    break
+                self._take(frame)
+        except SourceStalled as error:
+            for _ in range(int(error.waited * self._rate)):
+                self._add(Observation(self._next, Outcome.CAPTURE_LOST))
+            self._end(EndedBy.CAMERA_LOST)
+            raise
+        except SourceError:
+            self._end(EndedBy.CAMERA_LOST)
+            raise
+        self._end(EndedBy.STOP)
+
+    def _take(self, frame: Frame) -> None:
+        while self._next < frame.sequence:
+            self._add(Observation(self._next, Outcome.CAPTURE_LOST))
+        self._wall_of_zero = frame.wall - timedelta(seconds=frame.sequence / self._rate)
+        paused = self._hooks.paused(frame.monotonic)
+        if paused and not self._was_paused:
+            self._end(EndedBy.PAUSE)
+        self._was_paused = paused
+        if paused:
+            self._add(Observation(frame.sequence, Outcome.PAUSED))
+        else:
+            self._add(self._watcher.observe(frame.pixels, frame.sequence, frame.monotonic))
+        self._hooks.progress(frame.monotonic)
+
+    def _add(self, observation: Observation) -> None:
+        if self._running is None:
+            self._running = self._start_clip(observation.sequence)
+        clip = self._running
+        clip.accumulator.add(observation)
+        self._next = observation.sequence + 1
+        due = clip.accumulator.frames_due
+        if due >= self._frames_per_clip:
+            self._end(EndedBy.FULL)
+        elif due % self._frames_per_checkpoint == 0:
+            self._hooks.save(self._summary(clip, None))
+
+    def _start_clip(self, sequence: int) -> "_RunningClip":
+        if self._wall_of_zero is None:
+            raise RuntimeError("no frame has come yet")
+        start = self._wall_of_zero + timedelta(seconds=sequence / self._rate)
+        return _RunningClip(
+            id=clip_id(start, self._seed),
+            start=start,
+            synchronized=self._hooks.synchronized(),
+            accumulator=ClipAccumulator(sequence, self._rate),
+        )
+
+    def _end(self, reason: EndedBy) -> None:
+        clip, self._running = self._running, None
+        if clip is not None:
+            summary = self._summary(clip, reason)
+            self._hooks.save(summary)
+            self.clips.append(summary)
+
+    def _summary(self, clip: "_RunningClip", reason: EndedBy | None) -> ClipSummary:
+        duration = self._length_s if reason is EndedBy.FULL else None
+        return ClipSummary(
+            clip_id=clip.id,
+            recording=self._recording,
+            start=clip.start,
+            utc_offset=_offset(clip.start.astimezone(self._zone)),
+            clock_synchronized=clip.synchronized,
+            figures=clip.accumulator.figures(self._sufficiency, duration),
+            ended_by=reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _RunningClip:
+    id: str
+    start: datetime
+    synchronized: bool | None
+    accumulator: ClipAccumulator
+
+
+def _offset(local: datetime) -> str:
+    text = local.strftime("%z")
+    return f"{text[:3]}:{text[3:5]}"

@@ -1,0 +1,113 @@
+"""Puts the wings together: settings in, a recorder that writes into the database out."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge_fea import __version__
+from edge_fea.capture.clock import Clock, boot_id, system_zone
+from edge_fea.config import Settings
+from edge_fea.device.recorder import Hooks, Recorder
+from edge_fea.errors import NotFoundError
+from edge_fea.store.clips import ClipRecorder
+from edge_fea.summary.record import ClipSummary, Recording
+from edge_fea.vision.classifier import Classifier, default_network
+from edge_fea.vision.observer import Observer
+
+
+def load_classifier(settings: Settings) -> Classifier:
+    """The network that the settings name, or the one that ships."""
+    vision = settings.vision
+    return Classifier(
+        vision.network or default_network(), runtime=vision.runtime, threads=vision.threads
+    )
+
+
+class Session:
+    """One network and one database, for any number of recordings one after the other."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.classifier = load_classifier(settings)
+        self.store = ClipRecorder(
+            settings.store.database,
+            busy_timeout=settings.store.busy_timeout_s,
+            now=clock.now(),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.store.close()
+
+    def live(self, on_clip: Callable[[ClipSummary], None]) -> Recorder:
+        """A recorder for a camera."""
+        hooks = Hooks(save=self._saving(on_clip), synchronized=self.clock.synchronized)
+        return self._recorder(self.settings.capture.source, hooks, boot=boot_id())
+
+    def recorded(
+        self,
+        kind: str,
+        *,
+        seed: bytes,
+        progress: Callable[[float], None] = lambda _: None,
+        paused: Callable[[float], bool] = lambda _: False,
+    ) -> Recorder:
+        """A recorder for a file: its clips' ids follow from ``seed``, settings and network."""
+        hooks = Hooks(save=self.store.save, progress=progress, paused=paused)
+        return self._recorder(kind, hooks, seed=seed + self._fingerprint())
+
+    def _recorder(
+        self, kind: str, hooks: Hooks, *, boot: str | None = None, seed: bytes | None = None
+    ) -> Recorder:
+        settings = self.settings
+        recording = Recording(
+            device_id=settings.device.identity(),
+            patient=settings.device.patient,
+            app_version=__version__,
+            model_sha256=self.classifier.manifest.sha256,
+            zone=settings.device.time_zone or system_zone(),
+            source=kind,
+            frame_rate=settings.capture.frame_rate,
+            boot_id=boot,
+        )
+        observer = Observer(settings.vision, self.classifier)
+        return Recorder(recording, observer, settings.clip, hooks, seed=seed)
+
+    def _saving(self, on_clip: Callable[[ClipSummary], None]) -> Callable[[ClipSummary], None]:
+        def save(clip: ClipSummary) -> None:
+            self.store.save(clip)
+            if clip.ended_by is not None:
+                on_clip(clip)
+
+        return save
+
+    def _fingerprint(self) -> bytes:
+        settings = self.settings.model_dump(
+            mode="json", exclude={"store": True, "vision": {"network", "threads"}}
+        )
+        relevant = {"settings": settings, "network": self.classifier.manifest.sha256}
+        return json.dumps(relevant, sort_keys=True).encode()
+
+
+def file_seed(path: Path, recorded_at: datetime) -> bytes:
+    """What tells one recorded file, or folder of pictures, from another: content and time."""
+    if not path.exists():
+        raise NotFoundError(f"no such file: {path}")
+    digest = hashlib.sha256(recorded_at.isoformat().encode())
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as opened:
+                digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.digest()

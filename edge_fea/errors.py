@@ -1,0 +1,124 @@
+"""Every error that edge-fea raises on purpose, and what a caller can do about it.
+
+    EdgeFeaError
+    ├── ConfigError            78  a setting is wrong: mend the key that is named
+    ├── NotFoundError          66  the clip, file or folder asked for does not exist
+    ├── SourceError
+    │   ├── SourceUnavailable  69  no such camera, or it is in use: plug it in, free it
+    │   ├── SourceUnreadable   65  the file is no video or picture, or it is cut short
+    │   └── SourceStalled      75  frames stopped coming: leave the process and start again
+    ├── VisionError
+    │   ├── CascadeMissing     72  this OpenCV has no Haar cascades: install opencv below 5
+    │   ├── RuntimeMissing     72  no interpreter that works: install ai-edge-litert
+    │   └── NetworkInvalid     72  the network file or its manifest is not what it must be
+    └── StoreError             74  the database failed in a way that has no name below
+        ├── StoreUnwritable    73  the folder or the file cannot be written
+        ├── StoreFull          74  no space left: free some; all that was committed is kept
+        ├── StoreBusy          75  another process holds the database: try again later
+        ├── StoreDamaged       74  the file is damaged and could not be recovered
+        └── SchemaTooNew       74  a newer edge-fea wrote the file: upgrade this one
+
+The number is the exit code of the command, after BSD's sysexits.h. 0 is success, 2 a wrong
+command line (click's own), 1 a bug in edge-fea.
+"""
+
+from typing import ClassVar
+
+
+class EdgeFeaError(Exception):
+    """Base of all errors that carry a message for the person at the keyboard."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(EdgeFeaError):
+    """A setting is unknown, out of range, or does not fit the others."""
+
+    exit_code = 78
+
+
+class NotFoundError(EdgeFeaError):
+    """What was asked for by name does not exist."""
+
+    exit_code = 66
+
+
+class SourceError(EdgeFeaError):
+    """Frames cannot be had."""
+
+    exit_code = 69
+
+
+class SourceUnavailable(SourceError):
+    """The camera is missing, in use, or its software is not installed."""
+
+    exit_code = 69
+
+
+class SourceUnreadable(SourceError):
+    """A file is not a readable video or picture, or ends before it should."""
+
+    exit_code = 65
+
+
+class SourceStalled(SourceError):
+    """No frame came within the time-out.
+
+    A stalled libcamera blocks for ever in ``stop()``, so whoever catches this closes the clip and
+    leaves the process; the service manager starts a fresh one.
+    """
+
+    exit_code = 75
+
+    def __init__(self, message: str, waited: float) -> None:
+        """``waited`` is how many seconds went by without a frame before this was raised."""
+        super().__init__(message)
+        self.waited = waited
+
+
+class VisionError(EdgeFeaError):
+    """A part of the vision path cannot be loaded."""
+
+    exit_code = 72
+
+
+class CascadeMissing(VisionError):
+    """OpenCV carries no Haar cascade classifier (OpenCV 5 dropped it)."""
+
+
+class RuntimeMissing(VisionError):
+    """Neither ai-edge-litert nor tflite-runtime can run a network here."""
+
+
+class NetworkInvalid(VisionError):
+    """The network file, its manifest, or the pair of them is refused."""
+
+
+class StoreError(EdgeFeaError):
+    """The database failed."""
+
+    exit_code = 74
+
+
+class StoreUnwritable(StoreError):
+    """The database or its folder cannot be written."""
+
+    exit_code = 73
+
+
+class StoreFull(StoreError):
+    """The file system has no space left."""
+
+
+class StoreBusy(StoreError):
+    """Another process held the database longer than the time-out."""
+
+    exit_code = 75
+
+
+class StoreDamaged(StoreError):
+    """The database file is damaged beyond what could be recovered."""
+
+
+class SchemaTooNew(StoreError):
+    """The database was written by a newer edge-fea."""

@@ -1,0 +1,143 @@
+"""The table of clip summaries: written by the recorder, read by everybody else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import sqlite_utils
+
+from edge_fea.capture.clock import iso
+from edge_fea.errors import NotFoundError
+from edge_fea.store.database import Opened, open_for_reading, open_for_recording
+from edge_fea.store.errors_from_sqlite import translated
+from edge_fea.store.rows import Row, row_of
+from edge_fea.summary.record import ClipSummary, EndedBy
+
+
+class ClipRecorder:
+    """Writes clips. A clip that a former process left running is closed at once, as power_loss.
+
+    The running clip's row is written at every checkpoint with the figures until then, and with
+    ``ended_by`` null; so whatever happens, what the last checkpoint said stands in the database.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout: float, now: datetime) -> None:
+        self._path = path
+        self.opened: Opened = open_for_recording(path, busy_timeout=busy_timeout, now=now)
+        self._clips = self.opened.db.table("clips")
+        try:
+            self.closed_after_power_loss = self._close_left_open()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def save(self, clip: ClipSummary) -> None:
+        """Write a clip, running or ended, in one transaction. Saving it again replaces it."""
+        with translated(self._path):
+            self._clips.upsert(row_of(clip), pk="clip_id")
+
+    def close(self) -> None:
+        """Close the database and let another process record."""
+        with translated(self._path):
+            self.opened.db.conn.close()
+        self.opened.lock.release()
+
+    def _close_left_open(self) -> list[str]:
+        with translated(self._path):
+            left = [row["clip_id"] for row in self._clips.rows_where("ended_by IS NULL")]
+            for clip_id in left:
+                self._clips.update(clip_id, {"ended_by": EndedBy.POWER_LOSS})
+        return left
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFilter:
+    """Which clips; everything that is None is no condition."""
+
+    start: datetime | None = None
+    """Clips that start at or after this moment."""
+
+    end: datetime | None = None
+    """Clips that start before this moment."""
+
+    patient: str | None = None
+    sufficient: bool | None = None
+    running: bool = False
+    """Whether the running clip counts too."""
+
+    def where(self) -> tuple[str, dict[str, object]]:
+        """The condition in SQL, and its values."""
+        conditions: dict[str, object] = {
+            "start_utc >= :start": iso(self.start) if self.start else None,
+            "start_utc < :end": iso(self.end) if self.end else None,
+            "patient = :patient": self.patient,
+            "sufficient = :sufficient": self.sufficient,
+        }
+        used = {text: value for text, value in conditions.items() if value is not None}
+        terms = [*used, *([] if self.running else ["ended_by IS NOT NULL"])]
+        values = {text.rpartition(":")[2]: value for text, value in used.items()}
+        return " AND ".join(terms) or "1", values
+
+
+class ClipReader:
+    """Reads clips, while another process records or not."""
+
+    def __init__(self, path: Path, *, busy_timeout: float) -> None:
+        self._path = path
+        self._db: sqlite_utils.Database = open_for_reading(path, busy_timeout=busy_timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.conn.close()
+
+    def clips(self, wanted: ClipFilter, limit: int | None = None) -> Iterator[Row]:
+        """The wanted clips by start; with ``limit`` the latest so many."""
+        condition, values = wanted.where()
+        with translated(self._path):
+            yield from self._db.query(
+                f"SELECT * FROM (SELECT * FROM clips WHERE {condition} "  # noqa: S608
+                "ORDER BY start_utc DESC, clip_id DESC LIMIT :limit) ORDER BY start_utc, clip_id",
+                {**values, "limit": -1 if limit is None else limit},
+            )
+
+    def clip(self, name: str) -> Row:
+        """The clip whose id begins with ``name``, or the latest one for ``last``.
+
+        Raises NotFoundError where there is none, or more than one.
+        """
+        with translated(self._path):
+            if name == "last":
+                found = list(self.clips(ClipFilter(running=True), limit=1))
+            else:
+                found = list(
+                    self._db.query(
+                        "SELECT * FROM clips WHERE substr(clip_id, 1, :length) = :name LIMIT 2",
+                        {"name": name, "length": len(name)},
+                    )
+                )
+        if len(found) == 1 and name:
+            return found[0]
+        if not found:
+            raise NotFoundError(f"no clip {name!r} in {self._path}: `edge-fea clips` lists them")
+        raise NotFoundError(f"several clips begin with {name!r}: give more of the id")

@@ -1,0 +1,1 @@
+"""From probabilities to a clip summary: pure functions on arrays."""

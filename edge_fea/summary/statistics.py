@@ -1,0 +1,47 @@
+"""Statistics of the second series. Pure functions on arrays; no clock, no files.
+
+The second series is one row of seven probabilities for each whole second that holds a valid
+frame, float64, shape (seconds, 7), in the order of ``edge_fea.emotions.LABELS``. All figures are
+taken on it, so that none depends on the frame rate.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_fea.emotions import LABELS
+
+Series = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionFigures:
+    """What the second series says of the seven labels."""
+
+    mean: npt.NDArray[np.float64]
+    """float64 (7,): arithmetic mean over the seconds; adds up to 1."""
+
+    sd: npt.NDArray[np.float64]
+    """float64 (7,): sample standard deviation over the seconds (n - 1); 0 for one second."""
+
+    dominant: str
+    """The label of the highest mean; of two equal ones the first in the order of the labels."""
+
+    margin: float
+    """The highest mean less the second highest, 0 to 1."""
+
+
+def emotion_figures(series: Series) -> EmotionFigures:
+    """Figures of a series of at least one second. Raises ValueError for another shape."""
+    if series.ndim != 2 or series.shape[0] == 0 or series.shape[1] != len(LABELS):
+        raise ValueError(f"series is {series.shape}, must be (seconds >= 1, {len(LABELS)})")
+    mean = series.mean(axis=0)
+    sd = series.std(axis=0, ddof=1) if len(series) > 1 else np.zeros(len(LABELS))
+    second, first = np.sort(mean)[-2:]
+    return EmotionFigures(
+        mean=mean,
+        sd=sd,
+        dominant=LABELS[int(mean.argmax())],
+        margin=float(first - second),
+    )

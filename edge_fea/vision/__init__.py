@@ -1,0 +1,1 @@
+"""From a frame to probabilities: faces, whose face, quality, classifier."""

@@ -1,0 +1,96 @@
+"""The vision path: one frame in, one observation out."""
+
+import cv2
+
+from edge_fea.config import VisionSettings
+from edge_fea.vision.classifier import Classifier
+from edge_fea.vision.finder import FaceFinder
+from edge_fea.vision.geometry import Box, Grey, face_crop
+from edge_fea.vision.liveness import Stillness
+from edge_fea.vision.observation import Observation, Outcome
+from edge_fea.vision.patient import Zone, choose
+from edge_fea.vision.quality import judge, judge_empty_frame, measure
+
+# A lost face is looked for in profile, where it was, for this long.
+_PROFILE_S = 30.0
+
+
+class Observer:
+    """Watches one patient through the frames of one source.
+
+    It remembers where the patient's face was and a patch of 24 x 24 pixels for the stillness
+    check, in memory; nothing of it tells one person from another.
+    """
+
+    def __init__(self, settings: VisionSettings, classifier: Classifier) -> None:
+        cv2.setNumThreads(settings.threads)
+        self._settings = settings
+        self._classifier = classifier
+        self._input = classifier.manifest.input
+        self._finder = FaceFinder(settings)
+        self._zone = Zone(*settings.zone)
+        self._stillness = Stillness(settings.still_change)
+        self._last_box: Box | None = None
+        self._last_seen = 0.0
+        self._standing = Outcome.NO_FACE  # the outcome of the last search that found no patient
+
+    def observe(self, picture: Grey, sequence: int, monotonic: float) -> Observation:
+        """What becomes of ``picture``, uint8 (height, width), taken at ``monotonic`` seconds."""
+        held = self._held(monotonic)
+        candidates = self._finder.find(picture, held, monotonic)
+        if candidates is None:
+            return self._without(sequence, self._standing)
+        faces = candidates if len(candidates) < 2 else self._faces_among(picture, candidates)
+        height, width = picture.shape
+        box, outcome = choose(faces, held, self._zone, width, height)
+        if box is None:
+            if outcome is Outcome.NO_FACE:
+                outcome = self._explain_absence(picture, candidates, monotonic)
+            self._standing = outcome
+            return self._without(sequence, outcome)
+        return self._read(picture, box, sequence, monotonic)
+
+    def _read(self, picture: Grey, box: Box, sequence: int, monotonic: float) -> Observation:
+        crop = face_crop(picture, box, self._input.size, self._input.margin)
+        outcome = judge(measure(crop, box.width), self._settings.quality)
+        reading = None
+        if outcome in (Outcome.VALID, Outcome.TURNED_AWAY):
+            reading = self._classifier.read(crop)
+            if not self._classifier.is_face(reading):
+                # A curtain is not held: it would keep the patient's own face from being found.
+                self._standing = Outcome.NOT_A_FACE
+                return self._without(sequence, Outcome.NOT_A_FACE)
+        self._last_box, self._last_seen = box, monotonic
+        still = self._stillness.seconds_still(picture, box, monotonic)
+        if outcome is Outcome.VALID and still >= self._settings.still_s:
+            outcome = Outcome.NOT_LIVE
+        self._standing = outcome
+        if outcome is not Outcome.VALID or reading is None:
+            return self._without(sequence, outcome)
+        return Observation(sequence, outcome, reading.probabilities, max(1, self._finder.count))
+
+    def _faces_among(self, picture: Grey, candidates: list[Box]) -> list[Box]:
+        """The candidates that pass the face check: a false box must not make a rival."""
+        return [box for box in candidates if self._passes(picture, box)]
+
+    def _passes(self, picture: Grey, box: Box) -> bool:
+        crop = face_crop(picture, box, self._input.size, self._input.margin)
+        return self._classifier.is_face(self._classifier.read(crop))
+
+    def _explain_absence(self, picture: Grey, candidates: list[Box], monotonic: float) -> Outcome:
+        if candidates:
+            return Outcome.NOT_A_FACE
+        light = judge_empty_frame(picture, self._settings.quality)
+        if light is not Outcome.NO_FACE:
+            return light
+        place = self._last_box
+        if place is not None and monotonic - self._last_seen <= _PROFILE_S:
+            return Outcome.TURNED_AWAY if self._finder.is_turned_away(picture, place) else light
+        return light
+
+    def _held(self, monotonic: float) -> Box | None:
+        lost_for = monotonic - self._last_seen
+        return self._last_box if lost_for <= self._settings.hold_s else None
+
+    def _without(self, sequence: int, outcome: Outcome) -> Observation:
+        return Observation(sequence, outcome, faces=self._finder.count)
