@@ -85,15 +85,13 @@ class Recorder:
         """
         frames = source.frames()
         try:
-            while not stop.requested:
-                with stop.may_interrupt():
-                    frame = next(frames, None)
-                if frame is None:
-                    break
+            while (frame := stop.interruptible(lambda: next(frames, None))) is not None:
                 self._take(frame)
         except SourceStalled as error:
-            for _ in range(int(error.waited * self._rate)):
-                self._add(Observation(self._next, Outcome.CAPTURE_LOST))
+            # A camera that has not given one frame has no clip either: nothing says when it was.
+            if self._wall_of_zero is not None:
+                for _ in range(int(error.waited * self._rate)):
+                    self._add(Observation(self._next, Outcome.CAPTURE_LOST))
             self._end(EndedBy.CAMERA_LOST)
             raise
         except SourceError:

@@ -1,13 +1,16 @@
 """SIGTERM and SIGINT: a stop that is quick while waiting for a frame, and never mid-write."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
 class _Interrupted(BaseException):
-    """Raised by the signal handler, only inside ``StopRequest.may_interrupt``."""
+    """Raised by the signal handler, only inside ``StopRequest.interruptible``."""
 
 
 class StopRequest:
@@ -27,17 +30,20 @@ class StopRequest:
         if self._waiting:
             raise _Interrupted
 
-    @contextmanager
-    def may_interrupt(self) -> Iterator[None]:
-        """A block that a signal leaves at once; nothing that must be finished belongs in it."""
+    def interruptible(self, wait: Callable[[], Result]) -> Result | None:
+        """What ``wait`` answers; None when a stop was asked for, before or while it waits.
+
+        Nothing that must be finished belongs in ``wait``.
+        """
+        # Two layers: a signal may also come while the inner one is on its way out.
         try:
-            self._waiting = True
-            if not self.requested:
-                yield
+            try:
+                self._waiting = True
+                return None if self.requested else wait()
+            finally:
+                self._waiting = False
         except _Interrupted:
-            pass
-        finally:
-            self._waiting = False
+            return None
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:

@@ -9,10 +9,15 @@ import cv2
 import numpy as np
 
 from edge_fea.errors import CascadeMissing
-from edge_fea.vision.geometry import Box, Grey
+from edge_fea.vision.geometry import Box, Grey, cut
 
 FRONTAL = "haarcascade_frontalface_default.xml"
 PROFILE = "haarcascade_profileface.xml"
+
+# Sizes tried around a held face, as shares of its own.
+_AROUND = (0.7, 1.5)
+# There a held face is reduced to this many times the cascade's window.
+_AROUND_RESOLUTION = 2.0
 
 
 class HaarDetector:
@@ -40,46 +45,46 @@ class HaarDetector:
         self._cascade = _load(cascade)
         self._window = max(self._cascade.getOriginalWindowSize())
 
-    def search(self, picture: Grey, maximum: int | None = None) -> list[Box]:
-        """All faces in ``picture``, the largest first, none larger than ``maximum`` pixels."""
+    def search(self, picture: Grey) -> list[Box]:
+        """All faces in ``picture``, the largest first."""
         reduction = min(1.0, self._window / self.minimum)
+        return self._detect(picture, reduction, self.minimum, None, self._neighbours)
+
+    def search_around(self, picture: Grey, box: Box, reach: float = 2.0) -> list[Box]:
+        """Faces near ``box`` and about as large, in a window ``reach`` times the box.
+
+        Only few sizes are tried here, so a face gathers fewer hits than in a full search: the
+        picture is reduced less, and fewer hits are asked for.
+        """
+        height, width = picture.shape
+        window = box.grown(reach).within(width, height)
+        smallest, largest = int(box.width * _AROUND[0]), int(box.width * _AROUND[1])
+        if min(window.width, window.height) < smallest:
+            return []
+        reduction = min(1.0, _AROUND_RESOLUTION * self._window / box.width)
+        part = cut(picture, window)
+        found = self._detect(part, reduction, smallest, largest, max(1, self._neighbours - 2))
+        return [face.shifted(window.x, window.y) for face in found]
+
+    def _detect(
+        self, picture: Grey, reduction: float, smallest: int, largest: int | None, neighbours: int
+    ) -> list[Box]:
         reduced = picture
         if reduction < 1.0:
-            reduced = np.asarray(
-                cv2.resize(picture, None, fx=reduction, fy=reduction, interpolation=cv2.INTER_AREA),
-                np.uint8,
-            )
-        smallest = max(self._window, int(self.minimum * reduction))
-        largest = 0 if maximum is None else max(smallest + 1, int(maximum * reduction))
+            size = [max(1, round(side * reduction)) for side in picture.shape[::-1]]
+            reduced = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        least = max(self._window, round(smallest * reduction))
+        most = 0 if largest is None else max(least + 1, round(largest * reduction))
         found = self._cascade.detectMultiScale(
             reduced,
             scaleFactor=self._scale_step,
-            minNeighbors=self._neighbours,
-            minSize=(smallest, smallest),
-            maxSize=(largest, largest),
+            minNeighbors=neighbours,
+            minSize=(least, least),
+            maxSize=(most, most),
         )
         boxes = [Box(*(int(value) for value in row)).scaled(1.0 / reduction) for row in found]
         # The order of OpenCV's answer varies with its threads; ties are broken by place.
         return sorted(boxes, key=lambda box: (-box.width, box.x, box.y))
-
-    def search_around(self, picture: Grey, box: Box, reach: float = 2.0) -> list[Box]:
-        """Faces near ``box`` and about as large, in a window ``reach`` times the box."""
-        height, width = picture.shape
-        window = box.grown(reach).within(width, height)
-        if min(window.width, window.height) < self.minimum:
-            return []
-        part = picture[window.y : window.y + window.height, window.x : window.x + window.width]
-        near = self._with_minimum(max(self.minimum, int(box.width * 0.7)))
-        return [
-            found.shifted(window.x, window.y)
-            for found in near.search(part, maximum=int(box.width * 1.5))
-        ]
-
-    def _with_minimum(self, minimum: int) -> "HaarDetector":
-        other = object.__new__(HaarDetector)
-        other.__dict__.update(self.__dict__)
-        other.minimum = minimum
-        return other
 
 
 def _load(name: str) -> "cv2.CascadeClassifier":

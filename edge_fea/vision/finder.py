@@ -2,7 +2,7 @@
 
 from edge_fea.config import VisionSettings
 from edge_fea.vision.faces import PROFILE, HaarDetector
-from edge_fea.vision.geometry import Box, Grey
+from edge_fea.vision.geometry import Box, Grey, cut
 
 # Faces somewhat smaller than can be read are looked for too, so that "too far away" can be told
 # from "nobody there".
@@ -45,7 +45,7 @@ class FaceFinder:
         """Whether a profile shows near where the face was, facing either way."""
         height, width = picture.shape
         window = held.grown(2.0).within(width, height)
-        part = picture[window.y : window.y + window.height, window.x : window.x + window.width]
+        part = cut(picture, window)
         if min(part.shape) < self._profile.minimum:
             return False
         # The cascade knows one side only.

@@ -8,8 +8,9 @@ from edge_fea.vision.observation import Outcome
 # A face less than half as large as the nearest one stands behind it: a picture on the wall, a
 # television, somebody at the door.
 _BACKGROUND = 0.5
-# From one frame due to the next a held face moves by less than half its size ...
-_NEAR = 0.5
+# While it is held, a face moves by less than this share of its size (a head that turns moves its
+# box by half; two heads are never nearer than one) ...
+_NEAR = 0.75
 # ... and comes nearer or goes away by less than this ratio.
 _SIZE_RATIO = 1.5
 
