@@ -126,7 +126,7 @@ class DemoSource:
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), scene.blur), np.float32)
         # A sensor's noise, drawn once and shifted: drawing it anew costs more than all the rest.
         noise = np.roll(self._noise, 7919 * sequence)
-        return np.clip(picture * scene.light + noise, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(picture * scene.light + noise, 0, 255), np.uint8)
 
     def _put(
         self,

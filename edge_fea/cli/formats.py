@@ -12,6 +12,7 @@ from tabulate import tabulate
 from edge_fea.capture.clock import parse_iso
 from edge_fea.emotions import LABELS
 from edge_fea.store.rows import Row
+from edge_fea.summary.intervals import MINIMUM_N_EFF
 from edge_fea.vision.observation import MEANINGS, Outcome
 
 FORMAT_OPTION = click.option(
@@ -80,11 +81,19 @@ def describe(row: Row) -> str:
         if row[f"frames_{outcome}"]
     ]
     if row["sufficient"]:
-        lines.append(f"  {_strongest(row)}, {row['margin']:.2f} ahead of the next; mean (SD):")
+        lines.append(f"  {_strongest(row)}, {_lead(row)}")
+        lines.append("    label      mean  95 % interval    SD     seconds in it")
         lines += [
-            f"    {label:9} {row[f'mean_{label}']:.3f} ({row[f'sd_{label}']:.3f})"
+            f"    {label:9} {row[f'mean_{label}']:.3f}  {row[f'mean_{label}_low']:.3f} to "
+            f"{row[f'mean_{label}_high']:.3f}  {row[f'sd_{label}']:.3f}  "
+            f"{row[f'dwell_{label}_s']:5d}{_flag(row[f'n_eff_{label}'])}"
             for label in LABELS
         ]
+        lines.append(
+            f"  negative {row['negative_mean']:.3f} ({row['negative_mean_low']:.3f} to "
+            f"{row['negative_mean_high']:.3f}), expressivity {row['expressivity_mean']:.3f} "
+            f"({row['expressivity_mean_low']:.3f} to {row['expressivity_mean_high']:.3f})"
+        )
     return "\n".join(lines)
 
 
@@ -121,6 +130,15 @@ def _strongest(row: Row) -> str:
     if not row["sufficient"]:
         return "not seen enough"
     return f"{row['dominant']} {row['mean_' + row['dominant']]:.2f}"
+
+
+def _lead(row: Row) -> str:
+    lead = f"{row['margin']:.2f} ahead of the next"
+    return lead + (", but not surely" if row["indeterminate"] else "")
+
+
+def _flag(n_eff: float) -> str:
+    return "  (interval uncertain)" if n_eff < MINIMUM_N_EFF else ""
 
 
 def _clock_note(row: Row) -> str:

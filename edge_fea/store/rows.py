@@ -4,6 +4,9 @@ from typing import Any
 
 from edge_fea.capture.clock import iso
 from edge_fea.emotions import LABELS
+from edge_fea.store.dictionary import SCORES
+from edge_fea.summary.clip import Scores
+from edge_fea.summary.intervals import MeanInterval
 from edge_fea.summary.record import ClipSummary
 
 Row = dict[str, Any]
@@ -12,7 +15,7 @@ Row = dict[str, Any]
 def row_of(clip: ClipSummary) -> Row:
     """The row of a clip. A clip that was not seen enough has null scores, never zeros."""
     recording, figures = clip.recording, clip.figures
-    coverage, emotion = figures.coverage, figures.emotion
+    coverage = figures.coverage
     row: Row = {
         "clip_id": clip.clip_id,
         "device_id": recording.device_id,
@@ -30,14 +33,54 @@ def row_of(clip: ClipSummary) -> Row:
         "frame_rate": recording.frame_rate,
         "frames_due": coverage.frames_due,
         "frames_captured": coverage.frames_captured,
+        **{f"frames_{outcome}": count for outcome, count in coverage.outcomes.items()},
         "valid_seconds": coverage.valid_seconds,
         "coverage": coverage.coverage,
         "sufficient": coverage.sufficient,
-        "dominant": emotion.dominant if emotion else None,
-        "margin": emotion.margin if emotion else None,
     }
-    row.update({f"frames_{outcome}": count for outcome, count in coverage.outcomes.items()})
+    if figures.scores is None:
+        return row | dict.fromkeys(column.name for column in SCORES)
+    return row | _scores(figures.scores)
+
+
+def _scores(scores: Scores) -> Row:
+    emotion, course, indices = scores.emotion, scores.time_course, scores.indices
+    row: Row = {
+        "dominant": emotion.dominant,
+        "margin": emotion.margin,
+        "indeterminate": emotion.indeterminate,
+    }
     for place, label in enumerate(LABELS):
-        row[f"mean_{label}"] = float(emotion.mean[place]) if emotion else None
-        row[f"sd_{label}"] = float(emotion.sd[place]) if emotion else None
-    return row
+        interval = emotion.intervals[place]
+        row |= {
+            f"mean_{label}": float(emotion.mean[place]),
+            f"sd_{label}": float(emotion.sd[place]),
+            f"mean_{label}_low": interval.low,
+            f"mean_{label}_high": interval.high,
+            f"n_eff_{label}": interval.n_eff,
+            f"dwell_{label}_s": int(course.dwell_s[place]),
+            f"bouts_{label}": int(course.bouts[place]),
+        }
+    return row | {
+        "transitions_per_min": course.transitions_per_min,
+        **_index("negative", indices.negative),
+        "negative_time": indices.negative_time,
+        "negative_mssd": indices.negative_mssd,
+        "negative_inertia": indices.negative_inertia,
+        **_index("expressivity", indices.expressivity),
+        "expressivity_sd": indices.expressivity_sd,
+        "expressivity_mssd": indices.expressivity_mssd,
+        "expressivity_inertia": indices.expressivity_inertia,
+        "motion_energy": indices.motion,
+        "variety_bits": indices.variety_bits,
+        "doubt_bits": indices.doubt_bits,
+    }
+
+
+def _index(name: str, interval: MeanInterval) -> Row:
+    return {
+        f"{name}_mean": interval.mean,
+        f"{name}_mean_low": interval.low,
+        f"{name}_mean_high": interval.high,
+        f"{name}_n_eff": interval.n_eff,
+    }

@@ -13,35 +13,38 @@ migrations = Migrations("edge_fea")
 def create_clips(db: sqlite_utils.Database) -> None:
     """One row a clip; the running clip is the one whose ``ended_by`` is null."""
     columns: dict[str, type] = {
-        "clip_id": str,
-        "device_id": str,
-        "patient": str,
-        "app_version": str,
-        "model_sha256": str,
-        "start_utc": str,
-        "utc_offset": str,
-        "zone": str,
+        **dict.fromkeys(["clip_id", "device_id", "patient", "app_version", "model_sha256"], str),
+        **dict.fromkeys(["start_utc", "utc_offset", "zone"], str),
         "duration_s": float,
         "clock_synchronized": int,
-        "boot_id": str,
-        "source": str,
-        "ended_by": str,
+        **dict.fromkeys(["boot_id", "source", "ended_by"], str),
         "frame_rate": float,
-        "frames_due": int,
-        "frames_captured": int,
+        **dict.fromkeys(["frames_due", "frames_captured"], int),
         **{f"frames_{outcome}": int for outcome in Outcome},
         "valid_seconds": int,
         "coverage": float,
         "sufficient": int,
-        "dominant": str,
-        "margin": float,
-        **{f"mean_{label}": float for label in LABELS},
-        **{f"sd_{label}": float for label in LABELS},
     }
-    nullable = {"clock_synchronized", "boot_id", "ended_by", "dominant", "margin"}
-    scores = {f"{figure}_{label}" for figure in ("mean", "sd") for label in LABELS}
+    nullable = {"clock_synchronized", "boot_id", "ended_by"}
+    scores: dict[str, type] = {"dominant": str, "margin": float, "indeterminate": int}
+    for label in LABELS:
+        scores |= {
+            **dict.fromkeys([f"mean_{label}", f"sd_{label}"], float),
+            **dict.fromkeys([f"mean_{label}_low", f"mean_{label}_high"], float),
+            f"n_eff_{label}": float,
+            **dict.fromkeys([f"dwell_{label}_s", f"bouts_{label}"], int),
+        }
+    indices = ["transitions_per_min"]
+    indices += [f"negative_{name}" for name in ("mean", "mean_low", "mean_high", "n_eff")]
+    indices += [f"negative_{name}" for name in ("time", "mssd", "inertia")]
+    indices += [f"expressivity_{name}" for name in ("mean", "mean_low", "mean_high", "n_eff")]
+    indices += [f"expressivity_{name}" for name in ("sd", "mssd", "inertia")]
+    indices += ["motion_energy", "variety_bits", "doubt_bits"]
     db.table("clips").create(
-        columns, pk="clip_id", not_null=set(columns) - nullable - scores - {"clip_id"}, strict=True
+        {**columns, **scores, **dict.fromkeys(indices, float)},
+        pk="clip_id",
+        not_null=set(columns) - nullable - {"clip_id"},
+        strict=True,
     )
     db.table("clips").create_index(["start_utc"])
     db.table("clips").create_index(["patient", "start_utc"])

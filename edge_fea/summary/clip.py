@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_fea.emotions import LABELS
+from edge_fea.summary.indices import Indices, entropy_bits, indices
 from edge_fea.summary.statistics import EmotionFigures, Series, emotion_figures
+from edge_fea.summary.timecourse import TimeCourse, time_course
 from edge_fea.vision.observation import Observation, Outcome
 
 # Frame numbers over the rate are exact to far less than this, in seconds.
@@ -43,19 +45,28 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Scores:
+    """What the second series of a clip that was seen enough says."""
+
+    emotion: EmotionFigures
+    time_course: TimeCourse
+    indices: Indices
+
+
+@dataclass(frozen=True, slots=True)
 class ClipFigures:
     """All that one clip's observations say."""
 
     duration_s: float
     coverage: Coverage
-    emotion: EmotionFigures | None
+    scores: Scores | None
     """None where the clip was not seen enough: never zeros."""
 
 
 class ClipAccumulator:
     """Collects the observations of one clip, from the frame due with number ``first`` on.
 
-    Of each second only the sum of the probabilities and the number of valid frames are kept.
+    Of each second only sums are kept: of probabilities, entropies and valid frames.
     """
 
     def __init__(self, first: int, rate: float) -> None:
@@ -65,6 +76,8 @@ class ClipAccumulator:
         self._outcomes: Counter[Outcome] = Counter()
         self._sums: dict[int, npt.NDArray[np.float64]] = {}
         self._valid: Counter[int] = Counter()
+        self._entropies: dict[int, float] = {}
+        self._motion: list[float] = []
 
     @property
     def frames_due(self) -> int:
@@ -91,6 +104,10 @@ class ClipAccumulator:
             probabilities = observation.probabilities
             self._sums[second] = probabilities if total is None else total + probabilities
             self._valid[second] += 1
+            entropy = self._entropies.get(second, 0.0) + float(entropy_bits(probabilities))
+            self._entropies[second] = entropy
+            if observation.motion is not None:
+                self._motion.append(observation.motion)
         self._next += 1
 
     def series(self) -> tuple[npt.NDArray[np.int64], Series]:
@@ -105,7 +122,7 @@ class ClipAccumulator:
     def figures(self, sufficiency: Sufficiency, duration_s: float | None = None) -> ClipFigures:
         """The clip's figures, over ``duration_s`` (that of the frames due, if not given)."""
         duration = self.duration_s if duration_s is None else duration_s
-        _, series = self.series()
+        seconds, series = self.series()
         # A clip that ends within a second holds one second more than its duration's whole ones.
         share = min(1.0, len(series) / duration) if duration > 0 else 0.0
         sufficient = share >= sufficiency.coverage and len(series) >= sufficiency.seconds
@@ -120,5 +137,13 @@ class ClipAccumulator:
                 coverage=share,
                 sufficient=sufficient,
             ),
-            emotion=emotion_figures(series) if sufficient else None,
+            scores=self._scores(seconds, series) if sufficient else None,
+        )
+
+    def _scores(self, seconds: npt.NDArray[np.int64], series: Series) -> Scores:
+        doubt = np.array([self._entropies[s] / self._valid[s] for s in seconds.tolist()])
+        return Scores(
+            emotion=emotion_figures(seconds, series),
+            time_course=time_course(seconds, series),
+            indices=indices(seconds, series, doubt, np.array(self._motion)),
         )

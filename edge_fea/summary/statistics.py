@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_fea.emotions import LABELS
+from edge_fea.summary.intervals import MeanInterval, mean_interval
 
 Series = npt.NDArray[np.float64]
 
@@ -31,17 +32,34 @@ class EmotionFigures:
     margin: float
     """The highest mean less the second highest, 0 to 1."""
 
+    intervals: tuple[MeanInterval, ...]
+    """Of each label: 95 % interval that allows for autocorrelation, and n_eff."""
 
-def emotion_figures(series: Series) -> EmotionFigures:
-    """Figures of a series of at least one second. Raises ValueError for another shape."""
+    indeterminate: bool
+    """Whether the 95 % interval of the margin holds 0: no label is surely ahead."""
+
+
+def emotion_figures(seconds: npt.NDArray[np.int64], series: Series) -> EmotionFigures:
+    """Figures of a series (n, 7) taken at the whole ``seconds`` (n,), n at least 1.
+
+    Raises ValueError for another shape.
+    """
     if series.ndim != 2 or series.shape[0] == 0 or series.shape[1] != len(LABELS):
         raise ValueError(f"series is {series.shape}, must be (seconds >= 1, {len(LABELS)})")
     mean = series.mean(axis=0)
     sd = series.std(axis=0, ddof=1) if len(series) > 1 else np.zeros(len(LABELS))
-    second, first = np.sort(mean)[-2:]
+    # Stable, so that of two equal means the first in the order of the labels leads.
+    first, second = np.argsort(-mean, kind="stable")[:2]
     return EmotionFigures(
         mean=mean,
         sd=sd,
-        dominant=LABELS[int(mean.argmax())],
-        margin=float(first - second),
+        dominant=LABELS[int(first)],
+        margin=float(mean[first] - mean[second]),
+        intervals=tuple(mean_interval(seconds, column) for column in series.T),
+        indeterminate=_is_indeterminate(seconds, series[:, first] - series[:, second]),
     )
+
+
+def _is_indeterminate(seconds: npt.NDArray[np.int64], leads: npt.NDArray[np.float64]) -> bool:
+    """``leads`` lie in [-1, 1]; halved and raised they are a mean in [0, 1] with 0.5 for none."""
+    return mean_interval(seconds, (leads + 1.0) / 2.0).low <= 0.5

@@ -51,13 +51,15 @@ class Observation:
     """The outcome of the frame due with number ``sequence``.
 
     ``probabilities`` is there when, and only when, the outcome is valid. ``faces`` counts all
-    faces seen, the patient's and others', at the last search of the whole frame.
+    faces seen, the patient's and others', at the last search of the whole frame. ``motion`` is
+    the facial motion energy since about a second ago, where there is a valid frame of then.
     """
 
     sequence: int
     outcome: Outcome
     probabilities: Probabilities | None = None
     faces: int = 0
+    motion: float | None = None
 
     def __post_init__(self) -> None:
         if (self.probabilities is not None) != (self.outcome is Outcome.VALID):

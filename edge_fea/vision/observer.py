@@ -7,6 +7,7 @@ from edge_fea.vision.classifier import Classifier
 from edge_fea.vision.finder import FaceFinder
 from edge_fea.vision.geometry import Box, Grey, face_crop
 from edge_fea.vision.liveness import Stillness
+from edge_fea.vision.motion import MotionEnergy
 from edge_fea.vision.observation import Observation, Outcome
 from edge_fea.vision.patient import Zone, choose
 from edge_fea.vision.quality import judge, judge_empty_frame, measure
@@ -18,8 +19,9 @@ _PROFILE_S = 30.0
 class Observer:
     """Watches one patient through the frames of one source.
 
-    It remembers where the patient's face was and a patch of 24 x 24 pixels for the stillness
-    check, in memory; nothing of it tells one person from another.
+    It remembers, in memory, where the patient's face was, a patch of 24 x 24 pixels for the
+    stillness check and one of 48 x 48 for the motion energy; nothing that is made to tell one
+    person from another.
     """
 
     def __init__(self, settings: VisionSettings, classifier: Classifier) -> None:
@@ -29,6 +31,7 @@ class Observer:
         self._input = classifier.manifest.input
         self._finder = FaceFinder(settings)
         self._zone = Zone(*settings.zone)
+        self._motion = MotionEnergy()
         self._stillness = Stillness(settings.still_change)
         self._last_box: Box | None = None
         self._last_seen = 0.0
@@ -67,7 +70,13 @@ class Observer:
         self._standing = outcome
         if outcome is not Outcome.VALID or reading is None:
             return self._without(sequence, outcome)
-        return Observation(sequence, outcome, reading.probabilities, max(1, self._finder.count))
+        return Observation(
+            sequence,
+            outcome,
+            reading.probabilities,
+            faces=max(1, self._finder.count),
+            motion=self._motion.since_a_second_ago(crop, monotonic),
+        )
 
     def _faces_among(self, picture: Grey, candidates: list[Box]) -> list[Box]:
         """The candidates that pass the face check: a false box must not make a rival."""

@@ -91,7 +91,7 @@ def test_a_gap_longer_than_a_clip_fills_clips_of_its_own() -> None:
     clips, _ = record(Script([0, 100]))
     assert [clip.figures.coverage.outcomes[Outcome.VALID] for clip in clips] == [1, 0, 1]
     assert clips[1].start == NOON + timedelta(seconds=10)
-    assert clips[1].figures.emotion is None
+    assert clips[1].figures.scores is None
 
 
 def test_checkpoints_save_the_running_clip_under_the_same_id() -> None:

@@ -40,7 +40,7 @@ def test_outcomes_add_up_to_frames_due(outcomes: list[Outcome], rate: float) -> 
 @given(st.lists(st.sampled_from(Outcome), min_size=1, max_size=100))
 def test_null_never_becomes_zero(outcomes: list[Outcome]) -> None:
     figures = accumulated(outcomes).figures(Sufficiency(coverage=0.9, seconds=5))
-    assert (figures.emotion is None) == (not figures.coverage.sufficient)
+    assert (figures.scores is None) == (not figures.coverage.sufficient)
 
 
 @pytest.mark.parametrize("rate", [1.0, 2.5, 3.0, 4.0, 25.0, 29.97, 30.0])
@@ -48,9 +48,9 @@ def test_the_mean_does_not_depend_on_the_frame_rate(rate: float) -> None:
     accumulator = ClipAccumulator(0, rate)
     for number in range(int(20 * rate)):
         accumulator.add(seen(number, "happy" if int(number / rate + 1e-9) % 4 else "sad"))
-    emotion = accumulator.figures(ALWAYS).emotion
-    assert emotion is not None
-    assert emotion.mean[LABELS.index("sad")] == pytest.approx(0.25)
+    scores = accumulator.figures(ALWAYS).scores
+    assert scores is not None
+    assert scores.emotion.mean[LABELS.index("sad")] == pytest.approx(0.25)
 
 
 def test_a_second_counts_once_however_many_of_its_frames_are_valid() -> None:
@@ -95,4 +95,4 @@ def test_a_frame_out_of_turn_is_refused() -> None:
 
 def test_a_clip_without_frames_has_no_coverage() -> None:
     figures = ClipAccumulator(0, 4.0).figures(ALWAYS)
-    assert (figures.duration_s, figures.coverage.coverage, figures.emotion) == (0.0, 0.0, None)
+    assert (figures.duration_s, figures.coverage.coverage, figures.scores) == (0.0, 0.0, None)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edge_fea.emotions import LABELS
-from edge_fea.summary.statistics import emotion_figures
+from edge_fea.summary.statistics import EmotionFigures, emotion_figures
 
 series_of_any_length = st.integers(1, 60).flatmap(
     lambda n: arrays(np.float64, (n, 7), elements=st.floats(0.01, 1.0)).map(
@@ -16,16 +16,20 @@ series_of_any_length = st.integers(1, 60).flatmap(
 )
 
 
+def figures_of(series: np.ndarray) -> EmotionFigures:
+    return emotion_figures(np.arange(len(series)), series)
+
+
 @given(series_of_any_length)
 def test_means_stay_on_the_simplex(series: np.ndarray) -> None:
-    mean = emotion_figures(series).mean
+    mean = figures_of(series).mean
     assert mean.sum() == pytest.approx(1.0)
     assert (mean >= 0).all()
 
 
 @given(series_of_any_length, st.permutations(range(7)))
 def test_permuting_labels_permutes_figures(series: np.ndarray, order: list[int]) -> None:
-    plain, permuted = emotion_figures(series), emotion_figures(series[:, order])
+    plain, permuted = figures_of(series), figures_of(series[:, order])
     np.testing.assert_allclose(permuted.mean, plain.mean[order], atol=1e-12)
     np.testing.assert_allclose(permuted.sd, plain.sd[order], atol=1e-12)
     assert permuted.margin == pytest.approx(plain.margin)
@@ -33,7 +37,7 @@ def test_permuting_labels_permutes_figures(series: np.ndarray, order: list[int])
 
 @given(series_of_any_length)
 def test_the_dominant_label_leads_by_the_margin(series: np.ndarray) -> None:
-    figures = emotion_figures(series)
+    figures = figures_of(series)
     place = LABELS.index(figures.dominant)
     others = np.delete(figures.mean, place)
     assert figures.mean[place] - others.max() == pytest.approx(figures.margin, abs=1e-12)
@@ -43,14 +47,14 @@ def test_the_dominant_label_leads_by_the_margin(series: np.ndarray) -> None:
 def test_the_standard_deviation_is_the_samples() -> None:
     series = np.zeros((3, 7))
     series[:, 0], series[:, 1] = [0.0, 0.5, 1.0], [1.0, 0.5, 0.0]
-    np.testing.assert_allclose(emotion_figures(series).sd[:2], 0.5)
+    np.testing.assert_allclose(figures_of(series).sd[:2], 0.5)
 
 
 def test_one_second_has_no_spread() -> None:
-    assert (emotion_figures(np.full((1, 7), 1 / 7)).sd == 0).all()
+    assert (figures_of(np.full((1, 7), 1 / 7)).sd == 0).all()
 
 
 @pytest.mark.parametrize("shape", [(0, 7), (3, 6), (7,)])
 def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        emotion_figures(np.zeros(shape))
+        emotion_figures(np.arange(shape[0]), np.zeros(shape))
