@@ -183,8 +183,8 @@ def test_a_stop_closes_the_clip_within_two_seconds(video: Path, tmp_path: Path) 
         text=True,
     )
     assert process.stderr is not None
-    while "watching" not in process.stderr.readline():
-        pass
+    while "watching" not in (line := process.stderr.readline()):
+        assert line, "edge-fea ended before it watched"
     time.sleep(1.5)
     process.send_signal(signal.SIGTERM)
     began = time.monotonic()

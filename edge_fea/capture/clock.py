@@ -8,7 +8,7 @@ clock and its wall time jumps when the network (or nobody) sets it.
 import ctypes
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -102,4 +102,20 @@ def iso(moment: datetime) -> str:
 def parse_iso(text: str) -> datetime:
     """Read an ISO 8601 moment; one without an offset is taken as UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} is beyond the calendar in UTC") from error
+
+
+def local(start_utc: str, utc_offset: str) -> datetime:
+    """A stored moment in local time, from its UTC and its offset such as ``+05:45``."""
+    sign = -1 if utc_offset.startswith("-") else 1
+    hours, minutes = utc_offset[1:].split(":")
+    offset = sign * timedelta(hours=int(hours), minutes=int(minutes))
+    return parse_iso(start_utc).astimezone(timezone(offset))
+
+
+def local_date(start_utc: str, utc_offset: str) -> date:
+    """The local date of a stored moment."""
+    return local(start_utc, utc_offset).date()

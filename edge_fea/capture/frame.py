@@ -54,12 +54,14 @@ class Source(Protocol):
 class FrameSchedule:
     """Says which of the frames that a source could give is due.
 
-    Frame ``n`` is due at ``n / rate`` seconds after the first one. A frame may come a tenth of a
-    period early and still count, so that a camera that runs at just the wanted rate, with the
-    jitter that all have, is not halved.
+    Frame ``n`` is due at ``n / rate`` seconds after the first one. A camera that runs at just the
+    wanted rate gives frames that come now early, now late; so a frame that comes up to
+    ``EARLIEST`` periods early still serves the next frame due, and a frame due counts as missed
+    only when one comes that is later than the next but ``EARLY`` periods.
     """
 
     EARLY = 0.1
+    EARLIEST = 0.3
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
@@ -70,8 +72,9 @@ class FrameSchedule:
         """The number of the frame due that a frame taken at ``monotonic`` serves, or None."""
         if self._start is None:
             self._start = monotonic
-        index = int((monotonic - self._start) * self.rate + self.EARLY)
-        if index < self._next:
+        place = (monotonic - self._start) * self.rate
+        if place < self._next - self.EARLIEST:
             return None
+        index = max(self._next, int(place + self.EARLY))
         self._next = index + 1
         return index

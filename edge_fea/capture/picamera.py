@@ -56,10 +56,13 @@ class PiCamera:
         try:
             self._configure(camera, libcamera)
             camera.start()
-        except BaseException:
+        except RuntimeError as error:
             camera.close()
             self._camera = None
-            raise
+            raise SourceUnavailable(
+                f"Pi camera {self.number} cannot be started ({error}): check that no other "
+                "program uses it"
+            ) from error
         return self
 
     def _configure(self, camera: Any, libcamera: Any) -> None:

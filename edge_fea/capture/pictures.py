@@ -26,7 +26,10 @@ def read_grey(path: Path) -> np.ndarray:
         raise SourceUnreadable(f"{path}: {error.strerror}") from error
     if data.size == 0:
         raise SourceUnreadable(f"{path}: the file is empty (0 bytes)")
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except cv2.error as error:  # such as a picture of more pixels than OpenCV takes
+        raise SourceUnreadable(f"{path}: not a picture that can be read") from error
     if pixels is None:
         raise SourceUnreadable(f"{path}: not a picture that can be read")
     return grey(np.asarray(pixels))
@@ -36,7 +39,9 @@ def pictures_in(folder: Path) -> list[Path]:
     """All pictures below ``folder``, by path. Raises NotFoundError where there are none."""
     if not folder.is_dir():
         raise NotFoundError(f"no such folder: {folder}")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
+    )
     if not found:
         raise NotFoundError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {folder}")
     return found

@@ -4,12 +4,12 @@ import csv
 import json
 import sys
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 import click
 from tabulate import tabulate
 
-from edge_fea.capture.clock import parse_iso
+from edge_fea.capture.clock import local, parse_iso
 from edge_fea.emotions import LABELS
 from edge_fea.store.rows import Row
 from edge_fea.summary.intervals import MINIMUM_N_EFF
@@ -46,14 +46,6 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]  # generic only in new
 MOMENT = _Moment()
 
 
-def local_start(row: Row) -> datetime:
-    """The clip's start in the patient's local time."""
-    sign = -1 if row["utc_offset"].startswith("-") else 1
-    hours, minutes = row["utc_offset"][1:].split(":")
-    offset = sign * timedelta(hours=int(hours), minutes=int(minutes))
-    return parse_iso(row["start_utc"]).astimezone(timezone(offset))
-
-
 def clip_line(row: Row) -> str:
     """One line for a log."""
     return (
@@ -64,7 +56,7 @@ def clip_line(row: Row) -> str:
 
 def describe(row: Row) -> str:
     """One page for a person."""
-    start = local_start(row)
+    start = local(row["start_utc"], row["utc_offset"])
     lines = [
         f"clip {row['clip_id']}",
         f"  {start:%Y-%m-%d %H:%M:%S %z} {row['zone']}, {row['duration_s']:.0f} s, "
@@ -97,19 +89,19 @@ def describe(row: Row) -> str:
     return "\n".join(lines)
 
 
-def echo_clips(rows: Iterable[Row], form: str) -> None:
+def echo_clips(rows: Iterable[Row], form: str, columns: list[str] | None = None) -> None:
     """Print clips as ``table``, ``csv`` (every column, empty for null) or ``json``."""
     if form == "json":
         click.echo(json.dumps(list(rows), indent=1))
     elif form == "csv":
-        _echo_csv(list(rows))
+        _echo_csv(list(rows), columns)
     else:
         click.echo(tabulate([_short(row) for row in rows], headers="keys") or "no clips")
 
 
-def _echo_csv(rows: list[Row]) -> None:
-    if rows:
-        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+def _echo_csv(rows: list[Row], columns: list[str] | None) -> None:
+    if rows or columns:
+        writer = csv.DictWriter(sys.stdout, columns or list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
@@ -117,7 +109,7 @@ def _echo_csv(rows: list[Row]) -> None:
 def _short(row: Row) -> dict[str, object]:
     return {
         "clip": row["clip_id"],
-        "start": f"{local_start(row):%Y-%m-%d %H:%M:%S %z}",
+        "start": f"{local(row['start_utc'], row['utc_offset']):%Y-%m-%d %H:%M:%S %z}",
         "s": round(row["duration_s"]),
         "ended": row["ended_by"] or "(running)",
         "patient": row["patient"],

@@ -38,13 +38,19 @@ def config(context: click.Context, default: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Check a settings FILE, and that the database's folder can be written."""
-    settings = load(file).settings
+    settings = load(file, environment=False).settings
     require_writable(settings.store.database)
     click.echo(f"{file}: good")
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="For people, or for programs.",
+)
 @pass_options
 def model(options: Options, form: str) -> None:
     """Show which network is loaded, and check that it computes what was measured."""
@@ -100,7 +106,13 @@ def _model_page(classifier: Classifier, difference: float) -> str:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["json", "csv"]), default="json")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "csv"]),
+    default="json",
+    help="How records are written.",
+)
 @click.option(
     "--no-detect",
     is_flag=True,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edge_fea import __version__
-from edge_fea.cli import inspect, read, watch
+from edge_fea.cli import days, inspect, patients, read, watch
 from edge_fea.cli.context import Options
 from edge_fea.errors import EdgeFeaError
 
@@ -65,6 +65,10 @@ for command in (
     watch.analyze,
     read.clips,
     read.show,
+    days.summary,
+    days.dictionary,
+    patients.patient,
+    patients.baseline,
     inspect.config,
     inspect.model,
     inspect.classify,

@@ -39,12 +39,18 @@ def clips(
     """List clip summaries, the latest last. A moment without an offset is taken as UTC."""
     wanted = ClipFilter(start, end, patient, sufficient, running)
     with _reader(options) as reader:
-        echo_clips(reader.clips(wanted, limit), form)
+        echo_clips(reader.clips(wanted, limit), form, reader.columns())
 
 
 @click.command()
 @click.argument("clip")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="For people, or for programs.",
+)
 @pass_options
 def show(options: Options, clip: str, form: str) -> None:
     """Show one CLIP: its id, the beginning of it, or `last`."""

@@ -1,6 +1,7 @@
 """Settings: the sections and their bounds (settings), and how they are put together (layers)."""
 
 from edge_fea.config.settings import (
+    BaselineSettings,
     CaptureSettings,
     ClipSettings,
     DeviceSettings,
@@ -11,6 +12,7 @@ from edge_fea.config.settings import (
 )
 
 __all__ = [
+    "BaselineSettings",
     "CaptureSettings",
     "ClipSettings",
     "DeviceSettings",

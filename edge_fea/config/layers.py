@@ -1,6 +1,7 @@
 """One TOML file, EDGE_FEA_* variables above it, command-line options on top: read and merged."""
 
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -29,17 +30,24 @@ class Loaded:
     origin: Mapping[str, str]
 
 
-def load(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Loaded:
+def load(
+    file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    environment: bool = True,
+) -> Loaded:
     """Merge defaults, ``file``, environment and ``overrides`` (dotted keys), later ones winning.
 
-    Without ``file`` the default one is read if it exists. Raises ConfigError naming the key, the
+    Without ``file`` the default one is read if it exists; without ``environment`` its variables
+    are left out, as when one file alone is checked. Raises ConfigError naming the key, the
     value, what is allowed and the layer.
     """
     layers: dict[str, dict[str, Any]] = {}
     path = file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
     if path is not None:
         layers[str(path)] = read_file(path)
-    layers["environment"] = _environment()
+    if environment:
+        layers["environment"] = _environment()
     layers["command line"] = _nest(overrides or {})
     merged: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -50,6 +58,14 @@ def load(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         return Loaded(Settings(**merged), origin)
     except ValidationError as error:
         raise ConfigError(_explain(error, origin)) from error
+
+
+def load_value(section: type[BaseModel], name: str, value: Any) -> Any:
+    """One value, checked as the setting ``name`` of a section is. Raises ConfigError."""
+    try:
+        return getattr(section.model_validate({name: value}), name)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, {})) from error
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -72,7 +88,22 @@ def _environment() -> dict[str, Any]:
     try:
         return EnvSettingsSource(Settings)()
     except SettingsError as error:
-        raise ConfigError(f"environment: {error} (lists are written as [0, 0, 1, 1])") from error
+        raise ConfigError(
+            f"environment: {_unreadable_variable()} cannot be read (lists are written as "
+            "[0, 0, 1, 1])"
+        ) from error
+
+
+def _unreadable_variable() -> str:
+    """pydantic-settings names the section only; the one that begins like a list is meant."""
+    names = sorted(name for name in os.environ if name.startswith(_PREFIX))
+    for name in names:
+        try:
+            json.loads(os.environ[name])
+        except ValueError:
+            if os.environ[name].lstrip().startswith(("[", "{")):
+                return name
+    return f"one of {', '.join(names)}"
 
 
 def _require_known(key: str, known: Mapping[str, Any], where: str) -> None:
@@ -115,7 +146,10 @@ def _explain_one(part: ErrorDetails, origin: Mapping[str, str]) -> str:
     # A tuple's error points at one of its places; people set the whole.
     names = [str(name) for name in part["loc"] if not isinstance(name, int)]
     key = ".".join(names)
-    where = f" (from {origin[key]})" if key in origin else ""
+    # An unknown section has no origin of its own, but the keys within it have.
+    within = (layer for name, layer in origin.items() if name.startswith(key + "."))
+    source = origin.get(key) or next(within, "")
+    where = f" (from {source})" if source else ""
     if part["type"] == "extra_forbidden":
         known = list(_section(names[:-1]).model_fields)
         close = difflib.get_close_matches(names[-1], known, n=1)
@@ -175,4 +209,5 @@ def toml_value(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     text = "" if value is None else str(value)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    # TOML's basic strings are JSON's, but for the one control character that JSON leaves plain.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -181,6 +181,23 @@ class StoreSettings(_Section):
     busy_timeout_s: Annotated[
         float, _number(0, 60, "Seconds to wait for another process's write.")
     ] = 10.0
+    keep_series: Annotated[
+        bool, Field(description="Keep the second series of each clip, for researchers.")
+    ] = False
+    series_days: Annotated[
+        int, _number(1, 3650, "Days that second series are kept, where they are.")
+    ] = 90
+
+
+class BaselineSettings(_Section):
+    """What is usual for a patient: from which clips, and how many are enough."""
+
+    days: Annotated[int, _number(1, 365, "Days back that clips are taken from.")] = 14
+    least_days: Annotated[int, _number(1, 365, "Different days that must hold clips.")] = 3
+    least_clips: Annotated[int, _number(2, 10000, "Sufficient clips that there must be.")] = 30
+    least_dayparts: Annotated[
+        int, _number(1, 5, "Parts of a day with sufficient clips that make the day valid.")
+    ] = 3
 
 
 class DeviceSettings(_Section):
@@ -241,6 +258,7 @@ class Settings(BaseSettings):
     vision: VisionSettings = VisionSettings()
     clip: ClipSettings = ClipSettings()
     store: StoreSettings = StoreSettings()
+    baseline: BaselineSettings = BaselineSettings()
     device: DeviceSettings = DeviceSettings()
 
     @classmethod

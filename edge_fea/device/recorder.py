@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -34,6 +34,9 @@ class Hooks:
 
     paused: Callable[[float], bool] = lambda _: False
     """Whether watching is paused at a moment of the source's clock."""
+
+    patient: Callable[[], str | None] = lambda: None
+    """The pseudonym of the patient who is here now; None for the recording's own."""
 
     progress: Callable[[float], None] = lambda _: None
     """Called after each frame due, with its time."""
@@ -73,6 +76,7 @@ class Recorder:
         self._next = 0
         self._wall_of_zero: datetime | None = None
         self._was_paused = False
+        self._patient = recording.patient
         self._running: _RunningClip | None = None
         self.clips: list[ClipSummary] = []
         """The clips that have ended."""
@@ -107,6 +111,11 @@ class Recorder:
         if paused and not self._was_paused:
             self._end(EndedBy.PAUSE)
         self._was_paused = paused
+        patient = self._hooks.patient() or self._recording.patient
+        if self._running is not None and self._running.patient != patient:
+            # Two patients never share a clip.
+            self._end(EndedBy.STOP)
+        self._patient = patient
         if paused:
             self._add(Observation(frame.sequence, Outcome.PAUSED))
         else:
@@ -131,6 +140,7 @@ class Recorder:
         start = self._wall_of_zero + timedelta(seconds=sequence / self._rate)
         return _RunningClip(
             id=clip_id(start, self._seed),
+            patient=self._patient,
             start=start,
             synchronized=self._hooks.synchronized(),
             accumulator=ClipAccumulator(sequence, self._rate),
@@ -147,7 +157,7 @@ class Recorder:
         duration = self._length_s if reason is EndedBy.FULL else None
         return ClipSummary(
             clip_id=clip.id,
-            recording=self._recording,
+            recording=replace(self._recording, patient=clip.patient),
             start=clip.start,
             utc_offset=_offset(clip.start.astimezone(self._zone)),
             clock_synchronized=clip.synchronized,
@@ -159,6 +169,7 @@ class Recorder:
 @dataclass(frozen=True, slots=True)
 class _RunningClip:
     id: str
+    patient: str
     start: datetime
     synchronized: bool | None
     accumulator: ClipAccumulator

@@ -14,6 +14,7 @@ from edge_fea.config import Settings
 from edge_fea.device.recorder import Hooks, Recorder
 from edge_fea.errors import NotFoundError
 from edge_fea.store.clips import ClipRecorder
+from edge_fea.summary.baseline import BaselineRule
 from edge_fea.summary.record import ClipSummary, Recording
 from edge_fea.vision.classifier import Classifier, default_network
 from edge_fea.vision.observer import Observer
@@ -27,6 +28,12 @@ def load_classifier(settings: Settings) -> Classifier:
     )
 
 
+def baseline_rule(settings: Settings) -> BaselineRule:
+    """When there is enough for a baseline, by the settings."""
+    rule = settings.baseline
+    return BaselineRule(rule.days, rule.least_days, rule.least_clips)
+
+
 class Session:
     """One network and one database, for any number of recordings one after the other."""
 
@@ -38,6 +45,8 @@ class Session:
             settings.store.database,
             busy_timeout=settings.store.busy_timeout_s,
             now=clock.now(),
+            rule=baseline_rule(settings),
+            keep_series=settings.store.keep_series,
         )
 
     def __enter__(self) -> Self:
@@ -53,7 +62,11 @@ class Session:
 
     def live(self, on_clip: Callable[[ClipSummary], None]) -> Recorder:
         """A recorder for a camera."""
-        hooks = Hooks(save=self._saving(on_clip), synchronized=self.clock.synchronized)
+        hooks = Hooks(
+            save=self._saving(on_clip),
+            synchronized=self.clock.synchronized,
+            patient=self.store.patient_present,
+        )
         return self._recorder(self.settings.capture.source, hooks, boot=boot_id())
 
     def recorded(

@@ -1,8 +1,8 @@
 """The table of clip summaries: written by the recorder, read by everybody else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,10 +10,14 @@ from typing import Self
 import sqlite_utils
 
 from edge_fea.capture.clock import iso
+from edge_fea.emotions import LABELS
 from edge_fea.errors import NotFoundError
+from edge_fea.store.baselines import Baselines
 from edge_fea.store.database import Opened, open_for_reading, open_for_recording
 from edge_fea.store.errors_from_sqlite import translated
+from edge_fea.store.patients import Stays
 from edge_fea.store.rows import Row, row_of
+from edge_fea.summary.baseline import DEFAULT_RULE, BaselineRule
 from edge_fea.summary.record import ClipSummary, EndedBy
 
 
@@ -24,10 +28,24 @@ class ClipRecorder:
     ``ended_by`` null; so whatever happens, what the last checkpoint said stands in the database.
     """
 
-    def __init__(self, path: Path, *, busy_timeout: float, now: datetime) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_timeout: float,
+        now: datetime,
+        rule: BaselineRule = DEFAULT_RULE,
+        keep_series: bool = False,
+    ) -> None:
         self._path = path
         self.opened: Opened = open_for_recording(path, busy_timeout=busy_timeout, now=now)
-        self._clips = self.opened.db.table("clips")
+        self._db = self.opened.db
+        self._clips = self._db.table("clips")
+        self._baselines = Baselines(self._db, rule)
+        self._stays = Stays(self._db)
+        self._keep_series = keep_series
+        self._version = -1
+        self._present: str | None = None
         try:
             self.closed_after_power_loss = self._close_left_open()
         except BaseException:
@@ -46,9 +64,55 @@ class ClipRecorder:
         self.close()
 
     def save(self, clip: ClipSummary) -> None:
-        """Write a clip, running or ended, in one transaction. Saving it again replaces it."""
+        """Write a clip, running or ended, in one transaction. Saving it again replaces it.
+
+        An ended clip may bring the day's new baseline with it, for the clips after it.
+        """
+        with translated(self._path), self._db.atomic():
+            row = row_of(clip)
+            row |= self._baselines.scores_for(row)
+            self._clips.upsert(row, pk="clip_id")
+            if self._keep_series:
+                self._save_series(clip)
+            if clip.ended_by is not None:
+                end = clip.start + timedelta(seconds=clip.figures.duration_s)
+                self._baselines.update_daily(row["patient"], row["model_sha256"], end)
+
+    def patient_present(self) -> str | None:
+        """The pseudonym of the patient whose stay is running, None without one.
+
+        Cheap enough to ask at each frame: the table is read again only when another process has
+        written to the database.
+        """
         with translated(self._path):
-            self._clips.upsert(row_of(clip), pk="clip_id")
+            (version,) = self._db.execute("PRAGMA data_version").fetchone()
+            if version != self._version:
+                self._version, self._present = version, self._stays.present()
+        return self._present
+
+    def drop_series_before(self, moment: datetime) -> int:
+        """Remove second series of clips that started before ``moment``; how many rows."""
+        with translated(self._path), self._db.atomic():
+            return self._db.execute(
+                "DELETE FROM seconds WHERE clip_id IN "
+                "(SELECT clip_id FROM clips WHERE start_utc < ?)",
+                [iso(moment)],
+            ).rowcount
+
+    def _save_series(self, clip: ClipSummary) -> None:
+        series = clip.figures.series
+        rows = [
+            {
+                "clip_id": clip.clip_id,
+                "second": int(second),
+                "frames": int(frames),
+                **{f"p_{label}": float(p) for label, p in zip(LABELS, means, strict=True)},
+            }
+            for second, frames, means in zip(
+                series.seconds, series.frames, series.means, strict=True
+            )
+        ]
+        self._db.table("seconds").upsert_all(rows, pk=("clip_id", "second"))
 
     def close(self) -> None:
         """Close the database and let another process record."""
@@ -120,6 +184,20 @@ class ClipReader:
                 "ORDER BY start_utc DESC, clip_id DESC LIMIT :limit) ORDER BY start_utc, clip_id",
                 {**values, "limit": -1 if limit is None else limit},
             )
+
+    def columns_of(self, names: Sequence[str], wanted: ClipFilter) -> Iterator[Row]:
+        """Some columns of the wanted clips, by start: cheaper than whole rows over a year."""
+        condition, values = wanted.where()
+        listed = ", ".join(names)
+        with translated(self._path):
+            yield from self._db.query(
+                f"SELECT {listed} FROM clips WHERE {condition} ORDER BY start_utc",  # noqa: S608
+                values,
+            )
+
+    def columns(self) -> list[str]:
+        """The names of all columns."""
+        return list(self._db.table("clips").columns_dict)
 
     def clip(self, name: str) -> Row:
         """The clip whose id begins with ``name``, or the latest one for ``last``.

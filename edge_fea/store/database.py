@@ -3,15 +3,23 @@
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import sqlite_utils
 
-from edge_fea.errors import NotFoundError, SchemaTooNew, StoreBusy, StoreUnwritable
+from edge_fea.errors import (
+    NotFoundError,
+    SchemaTooNew,
+    StoreBusy,
+    StoreError,
+    StoreUnwritable,
+)
 from edge_fea.store.errors_from_sqlite import translated
-from edge_fea.store.integrity import Rescue, is_sound, rescue
+from edge_fea.store.integrity import Rescue, is_sound, rescue, unused
 from edge_fea.store.schema import known, migrations
 
 
@@ -45,13 +53,16 @@ class RecorderLock:
 def require_writable(database: Path) -> None:
     """Raise StoreUnwritable unless this user can create and write ``database``."""
     folder = database.parent
-    if not folder.is_dir():
+    # os.path answers where pathlib raises: for a folder within one that this user may not enter.
+    if not os.path.isdir(folder):  # noqa: PTH112
         raise StoreUnwritable(f"store.database: there is no folder {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StoreUnwritable(
             f"store.database: this user cannot write in {folder}: it must belong to the user who "
             "runs edge-fea"
         )
+    if database.exists() and not os.access(database, os.R_OK | os.W_OK):
+        raise StoreUnwritable(f"store.database: this user cannot write {database}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +88,13 @@ def open_for_recording(path: Path, *, busy_timeout: float, now: datetime) -> Ope
             rescued = None
             if path.exists() and not is_sound(path):
                 rescued = rescue(path, now)
-            db = sqlite_utils.Database(_connect(path, busy_timeout))
-            # FULL: with NORMAL a pulled plug loses every transaction since the last WAL
-            # checkpoint, for hours.
-            db.conn.execute("PRAGMA synchronous=FULL")
-            backup = _migrate(db, path, now)
+            connection = _connect(path, busy_timeout)
+            try:
+                db = sqlite_utils.Database(connection)
+                backup = _migrate(db, path, now)
+            except BaseException:
+                connection.close()
+                raise
         return Opened(db, lock, rescued, backup)
     except BaseException:
         lock.release()
@@ -89,20 +102,72 @@ def open_for_recording(path: Path, *, busy_timeout: float, now: datetime) -> Ope
 
 
 def open_for_reading(path: Path, *, busy_timeout: float) -> sqlite_utils.Database:
-    """Open ``path`` read-only. Raises NotFoundError, SchemaTooNew, StoreDamaged, StoreBusy."""
-    if not path.exists():
+    """Open ``path`` without ever changing its data, while another process records or not.
+
+    Raises NotFoundError, SchemaTooNew, StoreDamaged, StoreBusy, or StoreError where this user may
+    not read it.
+    """
+    folder = path.parent
+    if os.access(folder, os.X_OK) and (not path.exists() or path.stat().st_size == 0):
         raise NotFoundError(f"no database {path}: nothing has been recorded there")
+    if not os.access(path, os.R_OK):
+        raise StoreError(f"cannot read {path}: this user may not")
     with translated(path):
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        connection.execute(f"PRAGMA busy_timeout={int(busy_timeout * 1000)}")
-        db = sqlite_utils.Database(connection)
-        _refuse_newer(db, path)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{_read_mode(path)}", uri=True)
+        try:
+            connection.execute(f"PRAGMA busy_timeout={int(busy_timeout * 1000)}")
+            connection.execute("PRAGMA query_only=ON")
+            db = sqlite_utils.Database(connection)
+            _refuse_newer(db, path)
+        except BaseException:
+            connection.close()
+            raise
         return db
+
+
+@contextmanager
+def open_for_staff(path: Path, *, busy_timeout: float) -> Iterator[sqlite_utils.Database]:
+    """Open ``path`` for a small change while another process may be recording.
+
+    A database that does not exist yet is made; one of an older schema is left to the recorder,
+    which makes a backup first. Raises as ``open_for_recording`` does.
+    """
+    require_writable(path)
+    with translated(path):
+        connection = _connect(path, busy_timeout)
+        try:
+            db = sqlite_utils.Database(connection)
+            _refuse_newer(db, path)
+            if not migrations.applied(db):
+                migrations.apply(db)
+            elif migrations.pending(db):
+                raise StoreError(f"{path} is of an older edge-fea: start the service first")
+            yield db
+        finally:
+            connection.close()
+
+
+def _read_mode(path: Path) -> str:
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        # A connection that may write takes its journals away when it closes; query_only keeps it
+        # from changing anything else.
+        return "mode=rw"
+    if path.with_name(path.name + "-wal").exists():
+        return "mode=ro"
+    # Nobody records, and this user cannot make the journals that WAL mode needs.
+    return "mode=ro&immutable=1"
 
 
 def _connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=busy_timeout)
-    connection.execute("PRAGMA journal_mode=WAL")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        # FULL: with NORMAL a pulled plug loses every transaction since the last WAL checkpoint,
+        # for hours.
+        connection.execute("PRAGMA synchronous=FULL")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -120,7 +185,7 @@ def _migrate(db: sqlite_utils.Database, path: Path, now: datetime) -> Path | Non
         return None
     backup = None
     if migrations.applied(db):
-        backup = path.with_name(f"{path.name}.before-upgrade-{now:%Y%m%dT%H%M%SZ}")
+        backup = unused(path.with_name(f"{path.name}.before-upgrade-{now:%Y%m%dT%H%M%SZ}"))
         db.conn.execute("VACUUM INTO ?", [str(backup)])
     migrations.apply(db)
     return backup

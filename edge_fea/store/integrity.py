@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import sqlite_utils
+
 from edge_fea.errors import StoreDamaged
+from edge_fea.store.dictionary import TABLES
+from edge_fea.store.schema import migrations
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,9 @@ def is_sound(path: Path) -> bool:
     try:
         return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
     except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        return False
+        if error.sqlite_errorname.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")):
+            return False
+        raise
     finally:
         connection.close()
 
@@ -49,7 +53,7 @@ def rescue(path: Path, now: datetime) -> Rescue:
 
     Raises StoreDamaged where the file cannot be renamed.
     """
-    aside = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%SZ}")
+    aside = unused(path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%SZ}"))
     fresh = path.with_name(path.name + ".recovering")
     fresh.unlink(missing_ok=True)
     rows, incomplete = _copy_readable(path, fresh)
@@ -65,50 +69,70 @@ def rescue(path: Path, now: datetime) -> Rescue:
     return Rescue(aside, rows, tuple(incomplete))
 
 
+def unused(path: Path) -> Path:
+    """``path``, with a number at its end where there is such a file already."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
+
+
 def _copy_readable(path: Path, fresh: Path) -> tuple[int, list[str]]:
     source, target = sqlite3.connect(path), sqlite3.connect(fresh)
     rows, incomplete = 0, []
     try:
+        # Lets SQLite read a file that is shorter than its header says; nothing is written to it.
+        source.execute("PRAGMA writable_schema=ON")
+        # Tables and indexes come from the present schema, whatever is left of the damaged one.
+        migrations.apply(sqlite_utils.Database(target))
         with target:
-            target.execute("PRAGMA journal_mode=DELETE")
-            for name, sql in _tables(source):
-                target.execute(sql)
-                copied, whole = _copy_table(source, target, name)
+            for table in TABLES:
+                copied, whole = _copy_table(source, target, table)
                 rows += copied
                 if not whole:
-                    incomplete.append(name)
+                    incomplete.append(table)
     finally:
         source.close()
         target.close()
     return rows, incomplete
 
 
-def _tables(source: sqlite3.Connection) -> list[tuple[str, str]]:
-    try:
-        return source.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        ).fetchall()
-    except sqlite3.DatabaseError:
-        return []  # Not even the list of tables is left: the fresh file stays empty.
-
-
 def _copy_table(
-    source: sqlite3.Connection, target: sqlite3.Connection, name: str
+    source: sqlite3.Connection, target: sqlite3.Connection, table: str
 ) -> tuple[int, bool]:
-    """Copy row by row: from the front until it fails, then from the back down to there."""
+    """Copy row by row: from the front until it fails, then from the back down to there.
+
+    Columns are matched by name: a damaged file of an older schema lacks the newer ones.
+    """
+    known = {row[1] for row in target.execute(f'PRAGMA table_info("{table}")')}
     seen: set[int] = set()
     whole = True
     for order in ("ASC", "DESC"):
         try:
-            for rowid, *values in source.execute(
-                f'SELECT rowid, * FROM "{name}" ORDER BY rowid {order}'  # noqa: S608
-            ):
-                if rowid in seen:
+            found = source.execute(
+                f'SELECT rowid AS _place, * FROM "{table}" ORDER BY rowid {order}'  # noqa: S608
+            )
+            names = [column[0] for column in found.description]
+            for place, *values in found:
+                if place in seen:
                     break
-                seen.add(rowid)
-                marks = ", ".join("?" * len(values))
-                target.execute(f'INSERT OR IGNORE INTO "{name}" VALUES ({marks})', values)  # noqa: S608
-        except sqlite3.DatabaseError:
+                seen.add(place)
+                row = {
+                    name: value
+                    for name, value in zip(names[1:], values, strict=True)
+                    if name in known
+                }
+                columns = ", ".join(f'"{name}"' for name in row)
+                marks = ", ".join("?" * len(row))
+                target.execute(
+                    f'INSERT OR IGNORE INTO "{table}" ({columns}) VALUES ({marks})',  # noqa: S608
+                    list(row.values()),
+                )
+        except sqlite3.DatabaseError as error:
+            # A table that an older schema never had is not a loss.
+            if "no such table" in str(error):
+                return 0, True
             whole = False
         if whole:
             break

@@ -4,7 +4,7 @@ from typing import Any
 
 from edge_fea.capture.clock import iso
 from edge_fea.emotions import LABELS
-from edge_fea.store.dictionary import SCORES
+from edge_fea.store.clip_columns import AGAINST_BASELINE, SCORES
 from edge_fea.summary.clip import Scores
 from edge_fea.summary.intervals import MeanInterval
 from edge_fea.summary.record import ClipSummary
@@ -13,7 +13,10 @@ Row = dict[str, Any]
 
 
 def row_of(clip: ClipSummary) -> Row:
-    """The row of a clip. A clip that was not seen enough has null scores, never zeros."""
+    """The row of a clip, before any baseline.
+
+    A clip that was not seen enough has null scores, never zeros.
+    """
     recording, figures = clip.recording, clip.figures
     coverage = figures.coverage
     row: Row = {
@@ -39,8 +42,8 @@ def row_of(clip: ClipSummary) -> Row:
         "sufficient": coverage.sufficient,
     }
     if figures.scores is None:
-        return row | dict.fromkeys(column.name for column in SCORES)
-    return row | _scores(figures.scores)
+        return row | dict.fromkeys(column.name for column in (*SCORES, *AGAINST_BASELINE))
+    return row | _scores(figures.scores) | dict.fromkeys(c.name for c in AGAINST_BASELINE)
 
 
 def _scores(scores: Scores) -> Row:

@@ -50,7 +50,55 @@ def create_clips(db: sqlite_utils.Database) -> None:
     db.table("clips").create_index(["patient", "start_utc"])
 
 
+@migrations(name="0002_patients_and_baselines")
+def create_patients_and_baselines(db: sqlite_utils.Database) -> None:
+    """Who was on the device when, and what was usual for them."""
+    indices = ["negative_mean", "negative_time", "expressivity_mean", "expressivity_sd"]
+    indices += ["transitions_per_min", "motion_energy", "variety_bits"]
+    db.table("stays").create(
+        {"stay_id": int, "patient": str, "start_utc": str, "end_utc": str},
+        pk="stay_id",
+        not_null={"patient", "start_utc"},
+        strict=True,
+    )
+    required: dict[str, type] = {
+        **dict.fromkeys(["patient", "model_sha256", "made_utc", "first_utc", "last_utc"], str),
+        **dict.fromkeys(["days", "clips", "frozen"], int),
+    }
+    figures = [f"{figure}_{index}" for index in indices for figure in ("median", "mad")]
+    db.table("baselines").create(
+        {"baseline_id": int, **required, **dict.fromkeys(figures, float)},
+        pk="baseline_id",
+        not_null=set(required),
+        strict=True,
+    )
+    db.table("baselines").create_index(["patient", "model_sha256", "made_utc"])
+    db.table("baseline_resets").create(
+        {"reset_id": int, "patient": str, "at_utc": str},
+        pk="reset_id",
+        not_null={"patient", "at_utc"},
+        strict=True,
+    )
+    db.table("clips").add_column("baseline_id", int)
+    for index in indices:
+        db.table("clips").add_column(f"z_{index}", float)
+
+
+@migrations(name="0003_second_series")
+def create_second_series(db: sqlite_utils.Database) -> None:
+    """The second series of a clip, for researchers who ask for it."""
+    columns: dict[str, type] = {"clip_id": str, "second": int, "frames": int}
+    columns |= dict.fromkeys([f"p_{label}" for label in LABELS], float)
+    db.table("seconds").create(
+        columns, pk=("clip_id", "second"), not_null=set(columns), strict=True
+    )
+
+
 def known() -> set[str]:
     """The names of all steps that this version has."""
-    # Before any step, none is applied, so all that there are stand as pending.
-    return {step.name for step in migrations.pending(sqlite_utils.Database(memory=True))}
+    memory = sqlite_utils.Database(memory=True)
+    try:
+        # Before any step, none is applied, so all that there are stand as pending.
+        return {step.name for step in migrations.pending(memory)}
+    finally:
+        memory.close()

@@ -45,6 +45,20 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondSeries:
+    """What was seen second by second."""
+
+    seconds: npt.NDArray[np.int64]
+    """int64 (n,): whole seconds since the clip's start that hold a valid frame, rising."""
+
+    frames: npt.NDArray[np.int64]
+    """int64 (n,): valid frames in each."""
+
+    means: Series
+    """float64 (n, 7): mean probabilities of each."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """What the second series of a clip that was seen enough says."""
 
@@ -61,6 +75,8 @@ class ClipFigures:
     coverage: Coverage
     scores: Scores | None
     """None where the clip was not seen enough: never zeros."""
+
+    series: SecondSeries
 
 
 class ClipAccumulator:
@@ -110,22 +126,24 @@ class ClipAccumulator:
                 self._motion.append(observation.motion)
         self._next += 1
 
-    def series(self) -> tuple[npt.NDArray[np.int64], Series]:
-        """The second series: second numbers (n,), and mean probabilities (n, 7)."""
+    def series(self) -> SecondSeries:
+        """The second series until now."""
         seconds = sorted(self._sums)
         rows = [self._sums[second] / self._valid[second] for second in seconds]
-        return (
-            np.array(seconds, np.int64),
-            np.array(rows, np.float64).reshape(len(rows), len(LABELS)),
+        return SecondSeries(
+            seconds=np.array(seconds, np.int64),
+            frames=np.array([self._valid[second] for second in seconds], np.int64),
+            means=np.array(rows, np.float64).reshape(len(rows), len(LABELS)),
         )
 
     def figures(self, sufficiency: Sufficiency, duration_s: float | None = None) -> ClipFigures:
         """The clip's figures, over ``duration_s`` (that of the frames due, if not given)."""
         duration = self.duration_s if duration_s is None else duration_s
-        seconds, series = self.series()
+        series = self.series()
+        seen = len(series.seconds)
         # A clip that ends within a second holds one second more than its duration's whole ones.
-        share = min(1.0, len(series) / duration) if duration > 0 else 0.0
-        sufficient = share >= sufficiency.coverage and len(series) >= sufficiency.seconds
+        share = min(1.0, seen / duration) if duration > 0 else 0.0
+        sufficient = share >= sufficiency.coverage and seen >= sufficiency.seconds
         lost = self._outcomes[Outcome.CAPTURE_LOST] + self._outcomes[Outcome.PAUSED]
         return ClipFigures(
             duration_s=duration,
@@ -133,17 +151,19 @@ class ClipAccumulator:
                 frames_due=self.frames_due,
                 frames_captured=self.frames_due - lost,
                 outcomes={outcome: self._outcomes[outcome] for outcome in Outcome},
-                valid_seconds=len(series),
+                valid_seconds=seen,
                 coverage=share,
                 sufficient=sufficient,
             ),
-            scores=self._scores(seconds, series) if sufficient else None,
+            scores=self._scores(series) if sufficient else None,
+            series=series,
         )
 
-    def _scores(self, seconds: npt.NDArray[np.int64], series: Series) -> Scores:
+    def _scores(self, series: SecondSeries) -> Scores:
+        seconds, means = series.seconds, series.means
         doubt = np.array([self._entropies[s] / self._valid[s] for s in seconds.tolist()])
         return Scores(
-            emotion=emotion_figures(seconds, series),
-            time_course=time_course(seconds, series),
-            indices=indices(seconds, series, doubt, np.array(self._motion)),
+            emotion=emotion_figures(seconds, means),
+            time_course=time_course(seconds, means),
+            indices=indices(seconds, means, doubt, np.array(self._motion)),
         )

@@ -63,7 +63,7 @@ def mean_interval(seconds: npt.NDArray[np.int64], values: Floats) -> MeanInterva
     n = len(values)
     mean = float(values.mean())
     share = _variance_share(seconds, values - mean)
-    n_eff = 1.0 / share
+    n_eff = min(float(n), 1.0 / share)
     variance = float(values.var()) * share / (1.0 - share) if n > 1 else 0.0
     if variance <= 0.0 or not 0.0 < mean < 1.0:
         return MeanInterval(mean, mean, mean, n_eff)

@@ -1,6 +1,10 @@
 """The int8 network: a grey crop in, seven calibrated probabilities out."""
 
 import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,9 +94,10 @@ class Classifier:
 
     def _create(self, content: bytes, threads: int) -> Any:
         try:
-            interpreter = self.runtime.interpreter(model_content=content, num_threads=threads)
-            interpreter.allocate_tensors()
-            interpreter.invoke()
+            with _native_log_silenced():
+                interpreter = self.runtime.interpreter(model_content=content, num_threads=threads)
+                interpreter.allocate_tensors()
+                interpreter.invoke()
         except ValueError as error:
             raise NetworkInvalid(f"{self.path}: not a network that runs here ({error})") from error
         except (ImportError, RuntimeError, SystemError, AttributeError) as error:
@@ -161,6 +166,21 @@ def default_network() -> Path:
     raise NetworkInvalid(
         f"no {_DEFAULT} in {_PACKAGED} or {_CHECKOUT}: name a network with vision.network"
     )
+
+
+@contextmanager
+def _native_log_silenced() -> Iterator[None]:
+    """The runtimes greet on file descriptor 2, past Python; what matters they raise."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def _read_checked(path: Path, sha256: str) -> bytes:

@@ -62,21 +62,22 @@ def test_a_second_counts_once_however_many_of_its_frames_are_valid() -> None:
             if number < 4 or second_one_half_seen or number == 7
             else Observation(number, Outcome.NO_FACE)
         )
-    _, series = accumulator.series()
-    assert series.shape == (2, 7)
+    series = accumulator.series()
+    assert series.means.shape == (2, 7)
+    assert series.frames.tolist() == [4, 1]
     assert accumulator.figures(ALWAYS).coverage.coverage == 1.0
 
 
 def test_a_gap_leaves_no_second_behind() -> None:
     outcomes = [Outcome.VALID] * 4 + [Outcome.TOO_DARK] * 8 + [Outcome.VALID] * 4
-    seconds, series = accumulated(outcomes).series()
-    assert seconds.tolist() == [0, 3]
-    assert len(series) == 2
+    series = accumulated(outcomes).series()
+    assert series.seconds.tolist() == [0, 3]
+    assert len(series.means) == 2
 
 
 def test_seconds_are_counted_from_the_clips_own_start() -> None:
-    seconds, _ = accumulated([Outcome.VALID] * 8, first=1201).series()
-    assert seconds.tolist() == [0, 1]
+    series = accumulated([Outcome.VALID] * 8, first=1201).series()
+    assert series.seconds.tolist() == [0, 1]
 
 
 def test_sufficient_needs_both_share_and_seconds() -> None:

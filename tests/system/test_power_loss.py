@@ -58,8 +58,8 @@ def test_killed_twenty_times(video: Path, tmp_path: Path) -> None:
             text=True,
         )
         assert process.stderr is not None
-        while "watching" not in process.stderr.readline():
-            pass
+        while "watching" not in (line := process.stderr.readline()):
+            assert line, "edge-fea ended before it watched"
         began = time.monotonic()
         time.sleep(dice.uniform(0.3, 8.0))
         process.send_signal(signal.SIGKILL)

@@ -113,7 +113,7 @@ def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
 
 def test_other_labels_are_refused(network: Path) -> None:
     edited(network, lambda m: m.update(labels=["happy", *[x for x in m["labels"] if x != "happy"]]))
-    with pytest.raises(NetworkInvalid, match="labels: .*in this order"):
+    with pytest.raises(NetworkInvalid, match=r"labels: .*in this order"):
         Classifier(network)
 
 

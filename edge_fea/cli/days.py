@@ -1,0 +1,159 @@
+"""Commands that gather clips: summary, dictionary."""
+
+import csv
+import json
+import sys
+from datetime import datetime
+from typing import get_args
+from zoneinfo import ZoneInfo
+
+import click
+from tabulate import tabulate
+
+from edge_fea.capture.clock import parse_iso, system_zone
+from edge_fea.cli.context import Options, pass_options
+from edge_fea.cli.formats import FORMAT_OPTION, MOMENT
+from edge_fea.store import dictionary as data_dictionary
+from edge_fea.store.clips import ClipFilter, ClipReader
+from edge_fea.store.rows import Row
+from edge_fea.summary.periods import (
+    FIGURES,
+    By,
+    LocalClip,
+    Period,
+    late_minus_midday,
+    periods,
+    valid_days,
+    weekly_trend,
+)
+
+_COLUMNS = ("start_utc", "duration_s", "valid_seconds", "sufficient", *FIGURES)
+
+
+@click.command()
+@click.option(
+    "--by",
+    type=click.Choice(get_args(By)),
+    default="day",
+    show_default=True,
+    help="Hour of the day, part of the day, day, or week of local time.",
+)
+@click.option("--from", "start", type=MOMENT, help="Clips that start at or after this moment.")
+@click.option("--to", "end", type=MOMENT, help="Clips that start before this moment.")
+@click.option("--patient", help="Clips of this pseudonym.")
+@FORMAT_OPTION
+@pass_options
+def summary(
+    options: Options,
+    by: By,
+    start: datetime | None,
+    end: datetime | None,
+    patient: str | None,
+    form: str,
+) -> None:
+    """Gather clips by the patient's local time, with coverage beside every figure.
+
+    The table adds late afternoon less midday of the negative share, and its trend over weeks,
+    both over valid days: days with sufficient clips in enough parts of the day.
+    """
+    settings = options.settings()
+    store = settings.store
+    zone = ZoneInfo(settings.device.time_zone or system_zone())
+    wanted = ClipFilter(start, end, patient)
+    with ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader:
+        clips = [_local(row, zone) for row in reader.columns_of(_COLUMNS, wanted)]
+    rows = [_row(by, period) for period in periods(clips, by)]
+    if form == "json":
+        click.echo(json.dumps(rows, indent=1))
+    elif form == "csv":
+        writer = csv.DictWriter(sys.stdout, _header(by), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    else:
+        click.echo(_table(by, rows))
+        click.echo(_contrasts(clips, settings.baseline.least_dayparts))
+
+
+@click.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "csv", "json"]),
+    default="markdown",
+    show_default=True,
+    help="How the dictionary is written.",
+)
+def dictionary(form: str) -> None:
+    """Print the data dictionary: every column of every table."""
+    records = data_dictionary.records()
+    if form == "markdown":
+        click.echo(data_dictionary.markdown(), nl=False)
+    elif form == "json":
+        click.echo(json.dumps(records, indent=1))
+    else:
+        writer = csv.DictWriter(sys.stdout, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+
+
+def _local(row: Row, zone: ZoneInfo) -> LocalClip:
+    return LocalClip(
+        start=parse_iso(row["start_utc"]).astimezone(zone),
+        duration_s=row["duration_s"],
+        valid_seconds=row["valid_seconds"],
+        sufficient=bool(row["sufficient"]),
+        figures=row,
+    )
+
+
+def _header(by: By) -> list[str]:
+    seen = ["clips", "sufficient_clips", "recorded_s", "valid_seconds", "coverage"]
+    return [by, *seen, *FIGURES]
+
+
+def _row(by: By, period: Period) -> Row:
+    return {
+        by: period.name,
+        "clips": period.clips,
+        "sufficient_clips": period.sufficient_clips,
+        "recorded_s": period.recorded_s,
+        "valid_seconds": period.valid_seconds,
+        "coverage": period.coverage,
+        **period.figures,
+    }
+
+
+def _table(by: By, rows: list[Row]) -> str:
+    shown = [
+        {
+            by: row[by],
+            "clips": row["clips"],
+            "enough": row["sufficient_clips"],
+            "seen": f"{row['coverage']:.0%}",
+            **{name.replace("mean_", "").replace("_mean", ""): row[name] for name in FIGURES},
+        }
+        for row in rows
+    ]
+    return tabulate(shown, headers="keys", floatfmt=".2f", missingval="-") or "no clips"
+
+
+def _contrasts(clips: list[LocalClip], least_dayparts: int) -> str:
+    days = valid_days(clips, least_dayparts)
+    lines = [f"valid days: {len(days)} (sufficient clips in {least_dayparts} parts of the day)"]
+    contrast = late_minus_midday(days)
+    if contrast is None:
+        lines.append("negative share, late afternoon less midday: too few valid days with both")
+    else:
+        lines.append(
+            f"negative share, late afternoon less midday: {contrast.mean:+.3f} "
+            f"({contrast.low:+.3f} to {contrast.high:+.3f}), {contrast.days} days"
+        )
+    trend = weekly_trend(days)
+    if trend is None:
+        lines.append("negative share, trend: too few weeks with valid days")
+    else:
+        lines.append(
+            f"negative share, trend: {trend.per_week:+.4f} a week "
+            f"({trend.low:+.4f} to {trend.high:+.4f}), {trend.weeks} weeks"
+        )
+    return "\n".join(lines)

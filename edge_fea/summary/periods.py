@@ -1,0 +1,202 @@
+"""Clips gathered into hours, parts of the day, days and weeks of the patient's local time.
+
+A clip belongs to the local hour, day and week in which it starts, by the zone's rules at that
+moment: on the day when clocks go back, both hours called 2 o'clock are gathered as hour 2, and that
+day simply holds more recorded time. Figures are means over sufficient clips, weighted by their
+valid seconds; coverage is over all clips.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import combinations, groupby
+from typing import Final, Literal
+
+import numpy as np
+
+from edge_fea.emotions import LABELS
+from edge_fea.summary.intervals import t_point
+
+By = Literal["hour", "daypart", "day", "week"]
+
+DAYPARTS: Final[tuple[tuple[str, int], ...]] = (
+    ("night", 0),
+    ("morning", 6),
+    ("midday", 11),
+    ("late", 15),
+    ("evening", 20),
+)
+"""Parts of the day by the local hour at which they begin."""
+
+FIGURES: Final[tuple[str, ...]] = (
+    *(f"mean_{label}" for label in LABELS),
+    "negative_mean",
+    "expressivity_mean",
+)
+"""The columns of clips that periods average."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalClip:
+    """What periods need to know of one clip."""
+
+    start: datetime
+    """Aware, in the patient's zone."""
+
+    duration_s: float
+    valid_seconds: int
+    sufficient: bool
+    figures: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The clips of one period."""
+
+    name: str
+    clips: int
+    sufficient_clips: int
+    recorded_s: float
+    valid_seconds: int
+    figures: Mapping[str, float | None]
+    """Means weighted by valid seconds; None without a sufficient clip."""
+
+    @property
+    def coverage(self) -> float:
+        """Valid seconds over recorded seconds, 0 to 1."""
+        return min(1.0, self.valid_seconds / self.recorded_s) if self.recorded_s > 0 else 0.0
+
+
+def daypart(hour: int) -> str:
+    """The part of the day that a local hour, 0 to 23, belongs to."""
+    return [name for name, begins in DAYPARTS if begins <= hour][-1]
+
+
+def _week(start: datetime) -> str:
+    year, week, _ = start.isocalendar()
+    return f"{year}-W{week:02}"
+
+
+_NAMES: Final[Mapping[By, Callable[[datetime], str]]] = {
+    "hour": lambda start: f"{start.hour:02}:00",
+    "daypart": lambda start: daypart(start.hour),
+    "day": lambda start: start.date().isoformat(),
+    "week": _week,
+}
+_ORDER = {name: place for place, (name, _) in enumerate(DAYPARTS)}
+
+
+def periods(clips: Iterable[LocalClip], by: By) -> list[Period]:
+    """The clips gathered by local ``hour``, ``daypart``, ``day`` or ISO ``week``, in order."""
+    gathered: dict[str, list[LocalClip]] = {}
+    name = _NAMES[by]
+    for clip in clips:
+        gathered.setdefault(name(clip.start), []).append(clip)
+    order = sorted(gathered, key=lambda each: (_ORDER.get(each, 0), each))
+    return [_period(each, gathered[each]) for each in order]
+
+
+def _period(name: str, clips: Sequence[LocalClip]) -> Period:
+    scored = [clip for clip in clips if clip.sufficient]
+    weights = np.array([clip.valid_seconds for clip in scored], np.float64)
+    means: dict[str, float | None] = dict.fromkeys(FIGURES)
+    if scored:
+        for figure in FIGURES:
+            values = np.array([clip.figures[figure] for clip in scored], np.float64)
+            means[figure] = float((values * weights).sum() / weights.sum())
+    return Period(
+        name=name,
+        clips=len(clips),
+        sufficient_clips=len(scored),
+        recorded_s=float(sum(clip.duration_s for clip in clips)),
+        valid_seconds=sum(clip.valid_seconds for clip in clips),
+        figures=means,
+    )
+
+
+def valid_days(clips: Iterable[LocalClip], least_dayparts: int = 3) -> dict[str, list[LocalClip]]:
+    """The sufficient clips of each day that has some in at least so many parts of the day.
+
+    A day seen only in the morning says little of the day; the rule is this project's convention.
+    """
+    days: dict[str, list[LocalClip]] = {}
+    for clip in clips:
+        if clip.sufficient:
+            days.setdefault(clip.start.date().isoformat(), []).append(clip)
+    return {
+        day: of_day
+        for day, of_day in sorted(days.items())
+        if len({daypart(clip.start.hour) for clip in of_day}) >= least_dayparts
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A mean of differences within days, with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+    days: int
+
+
+def late_minus_midday(
+    days: Mapping[str, Sequence[LocalClip]], figure: str = "negative_mean"
+) -> Contrast | None:
+    """Late afternoon less midday of a figure, within each day that has both.
+
+    The interval is Student's t over days. None with fewer than three such days.
+    """
+    differences = []
+    for clips in days.values():
+        parts = {period.name: period.figures[figure] for period in periods(clips, "daypart")}
+        late, midday = parts.get("late"), parts.get("midday")
+        if late is not None and midday is not None:
+            differences.append(late - midday)
+    if len(differences) < 3:
+        return None
+    values = np.array(differences)
+    reach = t_point(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    mean = float(values.mean())
+    return Contrast(mean, mean - reach, mean + reach, len(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A robust slope over weeks, with its 95 % interval."""
+
+    per_week: float
+    low: float
+    high: float
+    weeks: int
+
+
+def weekly_trend(
+    days: Mapping[str, Sequence[LocalClip]], figure: str = "negative_mean"
+) -> Trend | None:
+    """Theil-Sen slope of a figure's weekly means (Sen 1968), over weeks with valid days.
+
+    The interval is Sen's, by ranks of the pairwise slopes. None with fewer than four weeks.
+    """
+    clips = [clip for of_day in days.values() for clip in of_day]
+    clips.sort(key=lambda clip: clip.start.date())
+    points: list[tuple[float, float]] = []
+    for monday, of_week in groupby(clips, key=lambda clip: _monday(clip.start)):
+        value = _period("", list(of_week)).figures[figure]
+        if value is not None:
+            points.append((monday.toordinal() / 7.0, value))
+    n = len(points)
+    if n < 4:
+        return None
+    slopes = np.sort([(y1 - y0) / (x1 - x0) for (x0, y0), (x1, y1) in combinations(points, 2)])
+    # Kendall's variance of the number of concordant less discordant pairs.
+    spread = 1.96 * math.sqrt(n * (n - 1) * (2 * n + 5) / 18.0)
+    low = max(0, math.floor((len(slopes) - spread) / 2.0))
+    high = min(len(slopes) - 1, math.ceil((len(slopes) + spread) / 2.0))
+    return Trend(float(np.median(slopes)), float(slopes[low]), float(slopes[high]), n)
+
+
+def _monday(start: datetime) -> datetime:
+    local = start.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    return local - timedelta(days=local.weekday())

@@ -1,0 +1,218 @@
+"""The recipe end to end, on generated pictures: data, training, face head, int8 file, device."""
+
+# ruff: noqa: E402 (the skip must come before the imports that need TensorFlow)
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip(
+    "tensorflow", reason="TensorFlow is not installed: pip install 'edge-fea[train]'"
+)
+
+from edge_fea.emotions import LABELS
+from edge_fea.vision.classifier import Classifier
+from edge_fea.vision.manifest import Manifest
+from models.training.augment import Strength
+from models.training.convert import Network, to_int8
+from models.training.data import Crops, collect, fold_of, one_hot, without_duplicates
+from models.training.evaluate import classify
+from models.training.face_head import train_head
+from models.training.loop import Batches, Trainer
+from models.training.negatives import Negatives, group_of
+from models.training.network import NetworkConfig, build, copy_weights, normalise
+from models.training.presets import Stage
+from models.training.quantize import check_pattern, make
+from models.training.train import device_crops, validator
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    # TensorFlow and its dependencies warn of their own affairs.
+    pytest.mark.filterwarnings("default"),
+]
+
+SIZE = 32
+TINY = NetworkConfig(
+    size=SIZE, convolutions=2, widths=(8, 12), reduction=4, dense=16, dropout=0.1, face_hidden=8
+)
+STAGE = Stage(
+    "tiny",
+    SIZE,
+    120,
+    {"drawn": 1.0},
+    batch=16,
+    rate=1e-2,
+    warmup=5,
+    ema=0.9,
+    strength=Strength(coarse=0.0, occlusion=0.1, dark=0.05),
+    validate_every=60,
+)
+
+
+def drawn_faces(count: int, seed: int) -> Crops:
+    """Seven kinds of pattern in place of seven expressions: stripes of seven widths."""
+    rng = np.random.default_rng(seed)
+    rows = np.mgrid[:40, :40][0]
+    images, targets = [], []
+    for number in range(count):
+        period = 3.0 * 1.4 ** (number % 7)
+        wave = np.sin(2 * np.pi * rows / period + rng.uniform(0, 6))
+        noise = rng.normal(0, 12, wave.shape)
+        images.append(np.clip(128 + 70 * wave + noise, 0, 255).astype(np.uint8))
+        targets.append(one_hot(LABELS[number % 7]))
+    people = [f"{'FM'[n % 2]}{n % 30:02d}" for n in range(count)]
+    return collect(images, targets, people, margin=0.125)
+
+
+def drawn_walls(count: int) -> Negatives:
+    rng = np.random.default_rng(5)
+    images = rng.integers(0, 256, (count, 1, 1)) + rng.normal(0, 4, (count, 40, 40))
+    groups = np.asarray([f"wall-{n}" for n in range(count)])
+    clipped = np.clip(images, 0, 255).astype(np.uint8)
+    return Negatives(clipped, groups, np.ones(count, bool), 0.125)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trainer, dict[str, float]]:
+    tf.keras.utils.set_random_seed(3)
+    trainer = Trainer(build(TINY), STAGE, tmp_path_factory.mktemp("run"), seed=3)
+    valid = {"ferplus": drawn_faces(70, seed=2)}
+    batches = Batches({"drawn": drawn_faces(280, seed=1)}, STAGE, seed=3)
+    figures = trainer.run(batches, validator(valid, SIZE), lambda _: None)
+    trainer.take_average()
+    return trainer, figures
+
+
+def test_a_few_steps_learn_what_tells_the_patterns_apart(trained):
+    _, figures = trained
+    assert figures["ferplus"] > 0.5
+
+
+def test_int8_file_runs_in_the_devices_classifier_and_agrees_with_float(trained, tmp_path: Path):
+    model = trained[0].model
+    walls = drawn_walls(80)
+    train, valid = drawn_faces(140, seed=1), {"ferplus": drawn_faces(70, seed=2)}
+    train_head(model, [train], walls, count=160, seed=1)
+    run = {"preset": "ship", "seed": 3, "fold": "none"}
+    manifest = make(
+        model, TINY, run, {"drawn": train}, valid, walls, "tiny", tmp_path, calibrate=40
+    )
+
+    classifier = Classifier(tmp_path / "tiny.json")
+    probabilities, faces = classify(classifier, valid["ferplus"])
+    logits = model(normalise(device_crops(valid["ferplus"], SIZE)), training=False)["logits"]
+    same = probabilities.argmax(axis=1) == np.asarray(logits).argmax(axis=1)
+
+    assert same.mean() >= 0.9
+    assert probabilities.sum(axis=1) == pytest.approx(1.0)
+    assert np.mean(faces >= manifest.face_check.threshold) > 0.9
+    assert classifier.self_check() <= 0.01
+    assert manifest.outputs.attention is not None
+    assert Manifest.read(tmp_path / "tiny.json") == manifest
+
+
+def test_the_face_head_leaves_the_seven_classes_as_they_were(trained):
+    model = trained[0].model
+    crops = normalise(device_crops(drawn_faces(14, seed=4), SIZE))
+    before = np.asarray(model(crops, training=False)["logits"])
+    train_head(model, [drawn_faces(70, seed=1)], drawn_walls(40), count=64, seed=2)
+    assert np.array_equal(np.asarray(model(crops, training=False)["logits"]), before)
+
+
+def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path):
+    stage = replace(STAGE, steps=8, validate_every=4)
+    crops = {"drawn": drawn_faces(70, seed=1)}
+
+    def weights(folder: Path, stops: bool) -> list[np.ndarray]:
+        tf.keras.utils.set_random_seed(1)
+        trainer = Trainer(build(TINY), stage, folder, seed=1)
+        reports = []
+
+        def report(line: str) -> None:
+            reports.append(line)
+            if stops and len(reports) == 1:
+                raise KeyboardInterrupt
+
+        try:
+            trainer.run(Batches(crops, stage, 1), lambda _: {"score": 0.0}, report)
+        except KeyboardInterrupt:
+            tf.keras.utils.set_random_seed(99)
+            trainer = Trainer(build(TINY), stage, folder, seed=1)
+            assert trainer.resume()
+            assert trainer.progress.step == 4
+            trainer.run(Batches(crops, stage, 1), lambda _: {"score": 0.0}, lambda _: None)
+        return [w.numpy() for w in trainer.model.weights]
+
+    straight = weights(tmp_path / "straight", stops=False)
+    resumed = weights(tmp_path / "resumed", stops=True)
+    for one, other in zip(straight, resumed, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_run_refuses_the_state_of_another(tmp_path: Path):
+    stage = replace(STAGE, steps=1, validate_every=1)
+    batches = Batches({"drawn": drawn_faces(14, seed=1)}, stage, 1)
+    trainer = Trainer(build(TINY), stage, tmp_path, seed=1)
+    trainer.run(batches, lambda _: {"score": 0.0}, lambda _: None)
+    with pytest.raises(ValueError, match="belongs to another run"):
+        Trainer(build(TINY), stage, tmp_path, seed=2).resume()
+
+
+def test_default_network_has_the_published_size():
+    model = build(NetworkConfig())
+    assert 0.85e6 < model.count_params() < 0.95e6
+
+
+@pytest.mark.parametrize("attention", ["none", "cam", "sam", "cbam"])
+def test_every_attention_gives_seven_logits_and_a_map_only_with_spatial(attention: str):
+    model = build(replace(TINY, attention=attention))
+    outputs = model(np.zeros((2, SIZE, SIZE, 1), np.float32))
+    assert outputs["logits"].shape == (2, 7)
+    assert ("attention" in outputs) == (attention in ("sam", "cbam"))
+
+
+def test_weights_carry_over_to_another_input_size_with_gap_only():
+    larger = replace(TINY, size=48)
+    copy_weights(build(TINY), build(larger))
+    with pytest.raises(ValueError, match="does not fit"):
+        copy_weights(build(replace(TINY, head="flatten")), build(replace(larger, head="flatten")))
+
+
+def test_grey_values_enter_the_file_as_they_are():
+    crops = drawn_faces(8, seed=1).images[:, 4:36, 4:36, None]
+    network = Network(to_int8(build(TINY), TINY, crops))
+    scale, zero_point = network.input_quantization
+    assert (scale, zero_point) == (pytest.approx(1 / 128), 128)
+
+
+def test_duplicates_stay_on_the_held_out_side():
+    train, held = drawn_faces(20, seed=1), drawn_faces(20, seed=2)
+    mixed = collect(
+        [*train.images, train.images[0], held.images[3]], [*train.targets, *held.targets[:2]]
+    )
+    assert len(without_duplicates(mixed, held_out=held)) == 20
+
+
+def test_folds_are_by_person_equal_and_balanced_by_sex():
+    people = np.asarray([f"{sex}{n:02d}" for sex in "FM" for n in range(1, 31)] * 2)
+    folds = fold_of(people)
+    assert all(len(set(folds[people == name].tolist())) == 1 for name in people)
+    for fold in range(5):
+        names = set(people[folds == fold].tolist())
+        assert sum(name.startswith("F") for name in names) == 6
+        assert len(names) == 12
+
+
+def test_variants_of_one_wallpaper_are_one_group():
+    assert group_of(Path("wallpapers/Altai/contents/images/1080x1920.png")) == "Altai"
+    assert group_of(Path("a/Elephants_3840x2160.jpg")) == group_of(Path("a/Elephants.jpg"))
+    assert group_of(Path("wood-l.webp")) == group_of(Path("wood-d.webp")) == "wood"
+
+
+def test_the_check_pattern_is_the_same_everywhere():
+    pattern = check_pattern(148)
+    assert pattern.shape == (148, 148)
+    assert pattern.dtype == np.uint8
+    assert 60 < pattern.std() + pattern.mean() < 255

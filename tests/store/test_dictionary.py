@@ -1,0 +1,75 @@
+"""The data dictionary holds every column, and the documentation page is made from it."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge_fea.cli import cli
+from edge_fea.store.clips import ClipRecorder
+from edge_fea.store.dictionary import TABLE_MEANINGS, TABLES, markdown, records
+from edge_fea.store.rows import row_of
+from tests.store.clip_factory import make_clip
+
+PAGE = Path(__file__).parents[2] / "docs" / "dictionary.md"
+SQLITE = {
+    "text": "TEXT",
+    "moment": "TEXT",
+    "integer": "INTEGER",
+    "boolean": "INTEGER",
+    "real": "REAL",
+}
+
+
+def test_every_table_is_in_the_dictionary(recorder: ClipRecorder) -> None:
+    tables = {name for name in recorder.opened.db.table_names() if not name.startswith("_")}
+    assert tables == set(TABLES) == set(TABLE_MEANINGS)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_database_has_the_columns_of_the_dictionary(recorder: ClipRecorder, table: str) -> None:
+    found = {
+        column.name: (column.type, bool(column.notnull) or bool(column.is_pk))
+        for column in recorder.opened.db.table(table).columns
+    }
+    assert found == {
+        column.name: (SQLITE[column.kind], not column.nullable) for column in TABLES[table]
+    }
+
+
+def test_a_clips_row_has_just_these_columns() -> None:
+    assert set(row_of(make_clip())) == {column.name for column in TABLES["clips"]}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_column_says_what_it_means(table: str) -> None:
+    names = [column.name for column in TABLES[table]]
+    assert len(names) == len(set(names))
+    for column in TABLES[table]:
+        assert column.meaning
+        if column.kind == "real" and column.name not in ("duration_s", "frame_rate"):
+            assert column.formula, column.name
+
+
+def test_values_lie_in_their_ranges() -> None:
+    row = row_of(make_clip())
+    for column in TABLES["clips"]:
+        value = row[column.name]
+        if value is None:
+            assert column.nullable
+        elif column.levels:
+            assert str(int(value) if isinstance(value, bool) else value) in column.levels
+        elif isinstance(value, int | float):
+            assert column.low is None or value >= column.low
+            assert column.high is None or value <= column.high
+
+
+def test_the_documentation_page_is_made_from_it() -> None:
+    assert PAGE.read_text() == markdown(), "run: edge-fea dictionary > docs/dictionary.md"
+
+
+def test_it_can_be_read_as_csv() -> None:
+    result = CliRunner().invoke(cli, ["dictionary", "--format", "csv"])
+    assert list(csv.DictReader(io.StringIO(result.stdout))) == records()
