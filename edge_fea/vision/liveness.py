@@ -4,6 +4,8 @@ A sleeping patient breathes and a masked one blinks; a picture on the wall does 
 last few seconds' patch of the face is kept, in memory, 24 x 24 pixels.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,10 @@ _BLOCK = 6
 # The reference is renewed this often, so that daylight that creeps over a photograph does not
 # add up to a movement.
 _REFRESH_S = 5.0
+# Two boxes that overlap this much are the same face.
+_SAME_PLACE = 0.5
+# A face that has not been seen for so long starts anew.
+_FORGET_S = 30.0
 
 
 class Stillness:
@@ -38,7 +44,7 @@ class Stillness:
         The patch is taken where the face was, not where the detector now puts the box: Haar's
         boxes tremble by themselves.
         """
-        if self._box is None or self._patch is None or box.overlap(self._box) < 0.5:
+        if self._box is None or self._patch is None or box.overlap(self._box) < _SAME_PLACE:
             self._restart(picture, box, monotonic)
             self._moved_at = monotonic
             return 0.0
@@ -57,6 +63,34 @@ class Stillness:
     def _change(now: npt.NDArray[np.float32], before: npt.NDArray[np.float32]) -> float:
         blocks = np.abs(now - before).reshape(_SIDE // _BLOCK, _BLOCK, _SIDE // _BLOCK, _BLOCK)
         return float(blocks.mean(axis=(1, 3)).max())
+
+
+class StillPlaces:
+    """Stillness of every face in the frame, each known by its place.
+
+    A photograph beside the patient's bed must not be a rival of the patient's own face.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._places: list[_Place] = []
+
+    def seconds_still(self, picture: Grey, box: Box, monotonic: float) -> float:
+        """As ``Stillness.seconds_still``, of the face at this place."""
+        self._places = [each for each in self._places if monotonic - each.seen_at <= _FORGET_S]
+        place = max(self._places, key=lambda each: each.box.overlap(box), default=None)
+        if place is None or place.box.overlap(box) < _SAME_PLACE:
+            place = _Place(box, monotonic, Stillness(self._threshold))
+            self._places.append(place)
+        place.box, place.seen_at = box, monotonic
+        return place.stillness.seconds_still(picture, box, monotonic)
+
+
+@dataclass(slots=True)
+class _Place:
+    box: Box
+    seen_at: float
+    stillness: Stillness
 
 
 def _patch(picture: Grey, box: Box) -> npt.NDArray[np.float32]:

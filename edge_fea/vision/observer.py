@@ -6,7 +6,7 @@ from edge_fea.config import VisionSettings
 from edge_fea.vision.classifier import Classifier
 from edge_fea.vision.finder import FaceFinder
 from edge_fea.vision.geometry import Box, Grey, face_crop
-from edge_fea.vision.liveness import Stillness
+from edge_fea.vision.liveness import StillPlaces
 from edge_fea.vision.motion import MotionEnergy
 from edge_fea.vision.observation import Observation, Outcome
 from edge_fea.vision.patient import Zone, choose
@@ -19,7 +19,7 @@ _PROFILE_S = 30.0
 class Observer:
     """Watches one patient through the frames of one source.
 
-    It remembers, in memory, where the patient's face was, a patch of 24 x 24 pixels for the
+    It remembers, in memory, where the patient's face was, patches of 24 x 24 pixels for the
     stillness check and one of 48 x 48 for the motion energy; nothing that is made to tell one
     person from another.
     """
@@ -32,7 +32,7 @@ class Observer:
         self._finder = FaceFinder(settings)
         self._zone = Zone(*settings.zone)
         self._motion = MotionEnergy()
-        self._stillness = Stillness(settings.still_change)
+        self._stillness = StillPlaces(settings.still_change)
         self._last_box: Box | None = None
         self._last_seen = 0.0
         self._standing = Outcome.NO_FACE  # the outcome of the last search that found no patient
@@ -43,7 +43,7 @@ class Observer:
         candidates = self._finder.find(picture, held, monotonic)
         if candidates is None:
             return self._without(sequence, self._standing)
-        faces = candidates if len(candidates) < 2 else self._faces_among(picture, candidates)
+        faces = self._possible_patients(picture, candidates, monotonic)
         height, width = picture.shape
         box, outcome = choose(faces, held, self._zone, width, height)
         if box is None:
@@ -54,19 +54,19 @@ class Observer:
         return self._read(picture, box, sequence, monotonic)
 
     def _read(self, picture: Grey, box: Box, sequence: int, monotonic: float) -> Observation:
-        crop = face_crop(picture, box, self._input.size, self._input.margin)
+        crop = self._crop(picture, box)
         outcome = judge(measure(crop, box.width), self._settings.quality)
         reading = None
         if outcome in (Outcome.VALID, Outcome.TURNED_AWAY):
             reading = self._classifier.read(crop)
             if not self._classifier.is_face(reading):
-                # A curtain is not held: it would keep the patient's own face from being found.
-                self._standing = Outcome.NOT_A_FACE
-                return self._without(sequence, Outcome.NOT_A_FACE)
-        self._last_box, self._last_seen = box, monotonic
-        still = self._stillness.seconds_still(picture, box, monotonic)
-        if outcome is Outcome.VALID and still >= self._settings.still_s:
+                outcome = Outcome.NOT_A_FACE
+        if outcome is not Outcome.NOT_A_FACE and self._is_still(picture, box, monotonic):
             outcome = Outcome.NOT_LIVE
+        # Neither a curtain nor a photograph is held: the patient's own face is looked for beside
+        # it.
+        deceptive = outcome in (Outcome.NOT_A_FACE, Outcome.NOT_LIVE)
+        self._last_box, self._last_seen = None if deceptive else box, monotonic
         self._standing = outcome
         if outcome is not Outcome.VALID or reading is None:
             return self._without(sequence, outcome)
@@ -78,13 +78,30 @@ class Observer:
             motion=self._motion.since_a_second_ago(crop, monotonic),
         )
 
-    def _faces_among(self, picture: Grey, candidates: list[Box]) -> list[Box]:
-        """The candidates that pass the face check: a false box must not make a rival."""
-        return [box for box in candidates if self._passes(picture, box)]
+    def _possible_patients(
+        self, picture: Grey, candidates: list[Box], monotonic: float
+    ) -> list[Box]:
+        """Of several candidates those that pass the face check and in which something moves.
 
-    def _passes(self, picture: Grey, box: Box) -> bool:
-        crop = face_crop(picture, box, self._input.size, self._input.margin)
-        return self._classifier.is_face(self._classifier.read(crop))
+        A curtain or a photograph must not make a rival of the patient. When all are still they
+        all stay, and whichever is chosen is not_live.
+        """
+        if len(candidates) < 2:
+            return candidates
+        faces = [
+            box
+            for box in candidates
+            if self._classifier.is_face(self._classifier.read(self._crop(picture, box)))
+        ]
+        moving = [box for box in faces if not self._is_still(picture, box, monotonic)]
+        return moving or faces[:1]
+
+    def _is_still(self, picture: Grey, box: Box, monotonic: float) -> bool:
+        still = self._stillness.seconds_still(picture, box, monotonic)
+        return still >= self._settings.still_s
+
+    def _crop(self, picture: Grey, box: Box) -> Grey:
+        return face_crop(picture, box, self._input.size, self._input.margin)
 
     def _explain_absence(self, picture: Grey, candidates: list[Box], monotonic: float) -> Outcome:
         if candidates:

@@ -98,6 +98,36 @@ def test_a_curtain_beside_the_patient_is_no_rival(stage: DemoSource) -> None:
     assert most(observations) is Outcome.VALID
 
 
+def test_a_photograph_beside_the_patient_is_no_rival(stage: DemoSource) -> None:
+    class Beside(DemoSource):
+        """The stage with a portrait that hangs still at the right."""
+
+        def draw(self, scene: Scene, time: float, sequence: int) -> np.ndarray:
+            picture = super().draw(scene, time, sequence)
+            wall = super().draw(Scene("x", 1, places=((0.8, 0.45),), sway=0.0), 0.0, sequence)
+            picture[:, 400:] = wall[:, 400:]
+            return picture
+
+    settings = VisionSettings(zone=ZONE, still_s=10)
+    photograph = Scene("not_live", 14, places=())
+    both = Scene("valid", 8, places=((0.38, 0.45),))
+    alone, together = watch(
+        Beside(RATE, stage.recorded_at), [photograph, both], StubClassifier(), settings
+    )
+    assert {each.outcome for each in alone[-8:]} == {Outcome.NOT_LIVE}
+    assert most(together[8:]) is Outcome.VALID
+    assert {each.outcome for each in together[-12:]} == {Outcome.VALID}
+
+
+def test_a_patient_who_moves_again_is_read_again(stage: DemoSource) -> None:
+    settings = VisionSettings(zone=ZONE, still_s=10)
+    asleep, awake = watch(
+        stage, [Scene("not_live", 14, sway=0.0), Scene("valid", 4)], StubClassifier(), settings
+    )
+    assert asleep[-1].outcome is Outcome.NOT_LIVE
+    assert {each.outcome for each in awake[-8:]} == {Outcome.VALID}
+
+
 def test_an_observation_has_probabilities_only_when_valid() -> None:
     with pytest.raises(ValueError, match="valid"):
         Observation(0, Outcome.VALID)
