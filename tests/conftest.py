@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from edge_fea.capture.demo import DemoSource
+from edge_fea.capture.demo import DemoSource, Scene
 from edge_fea.emotions import LABELS
 from edge_fea.vision.classifier import Reading
 
@@ -81,6 +81,26 @@ def stub_classifier() -> StubClassifier:
 def stage() -> DemoSource:
     """The demo's stage: draws single frames with a real, public-domain face."""
     return DemoSource(4.0, NOON)
+
+
+def write_video(path: Path, stage: DemoSource, scenes: list[Scene], rate: float = 8.0) -> Path:
+    """Staged scenes as a video file (MJPEG in .avi, MPEG-4 otherwise)."""
+    fourcc = cv2.VideoWriter.fourcc(*("MJPG" if path.suffix == ".avi" else "mp4v"))
+    writer = cv2.VideoWriter(str(path), fourcc, rate, (640, 480), isColor=False)
+    number = 0
+    for scene in scenes:
+        for _ in range(int(scene.seconds * rate)):
+            writer.write(stage.draw(scene, number / rate, number))
+            number += 1
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope="session")
+def portrait_video(tmp_path_factory: pytest.TempPathFactory, stage: DemoSource) -> Path:
+    """Fourteen seconds of a smiling face, then ten of an empty room, 8 frames a second."""
+    path = tmp_path_factory.mktemp("video") / "smile.avi"
+    return write_video(path, stage, [Scene("valid", 14), Scene("no_face", 10, places=())])
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,10 @@ COMMANDS = (DOCS / "commands.md").read_text()
 
 def all_commands(group: click.Group = cli, prefix: str = "") -> dict[str, click.Command]:
     found: dict[str, click.Command] = {}
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         found[prefix + name] = command
         if isinstance(command, click.Group):
             found |= all_commands(command, f"{prefix}{name} ")

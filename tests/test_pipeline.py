@@ -29,18 +29,6 @@ def clips_in(database: Path) -> list[dict]:
         return list(reader.clips(ClipFilter()))
 
 
-def write_video(path: Path, stage: DemoSource, scenes: list[Scene], rate: float = 8.0) -> Path:
-    fourcc = cv2.VideoWriter.fourcc(*("MJPG" if path.suffix == ".avi" else "mp4v"))
-    writer = cv2.VideoWriter(str(path), fourcc, rate, (640, 480), isColor=False)
-    number = 0
-    for scene in scenes:
-        for _ in range(int(scene.seconds * rate)):
-            writer.write(stage.draw(scene, number / rate, number))
-            number += 1
-    writer.release()
-    return path
-
-
 @pytest.fixture(scope="module")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[dict]]:
     database = tmp_path_factory.mktemp("demo") / "demo.db"
@@ -76,10 +64,9 @@ def test_outcomes_of_the_demo_add_up(demo_run) -> None:
     assert sum(clip["frames_due"] for clip in clips) == 4 * DemoSource.duration
 
 
-@pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory, stage: DemoSource) -> Path:
-    path = tmp_path_factory.mktemp("video") / "smile.avi"
-    return write_video(path, stage, [Scene("valid", 14), Scene("no_face", 10, places=())])
+@pytest.fixture
+def video(portrait_video: Path) -> Path:
+    return portrait_video
 
 
 def analyze(database: Path, *arguments: str) -> tuple[int, str]:

@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import click
@@ -28,6 +28,7 @@ from edge_fea.summary.periods import (
 )
 
 _COLUMNS = ("start_utc", "duration_s", "valid_seconds", "sufficient", *FIGURES)
+_Values = tuple[Any, ...]
 
 
 @click.command()
@@ -96,13 +97,10 @@ def dictionary(form: str) -> None:
         writer.writerows(records)
 
 
-def _local(row: Row, zone: ZoneInfo) -> LocalClip:
+def _local(values: _Values, zone: ZoneInfo) -> LocalClip:
+    start, duration, seconds, sufficient, *figures = values
     return LocalClip(
-        start=parse_iso(row["start_utc"]).astimezone(zone),
-        duration_s=row["duration_s"],
-        valid_seconds=row["valid_seconds"],
-        sufficient=bool(row["sufficient"]),
-        figures=row,
+        parse_iso(start).astimezone(zone), duration, seconds, bool(sufficient), tuple(figures)
     )
 
 

@@ -1,5 +1,6 @@
 """The group of all commands, its global options, and how errors reach people."""
 
+import importlib
 import sys
 import traceback
 from pathlib import Path
@@ -8,19 +9,50 @@ from typing import Any
 import click
 
 from edge_fea import __version__
-from edge_fea.cli import days, inspect, patients, read, watch
 from edge_fea.cli.context import Options
 from edge_fea.errors import EdgeFeaError
 
+# Where each command is. They are imported when they are used: whoever asks for a few clips over
+# SSH on a Pi does not wait for OpenCV.
+_COMMANDS = {
+    "run": "watch",
+    "demo": "watch",
+    "analyze": "watch",
+    "clips": "read",
+    "show": "read",
+    "summary": "days",
+    "dictionary": "days",
+    "patient": "patients",
+    "baseline": "patients",
+    "place": "place",
+    "config": "inspect",
+    "model": "inspect",
+    "classify": "inspect",
+}
+
 
 class _Group(click.Group):
-    """Shows an EdgeFeaError as one line on stderr, and exits with its code."""
+    """Loads commands when they are used, and shows an EdgeFeaError as one line on stderr."""
 
-    def invoke(self, context: click.Context) -> Any:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"edge_fea.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(context)
+            return super().invoke(ctx)
         except EdgeFeaError as error:
-            if context.params.get("debug"):
+            if ctx.params.get("debug"):
                 traceback.print_exc()
             click.echo(f"edge-fea: {error}", err=True)
             sys.exit(error.exit_code)
@@ -57,23 +89,6 @@ def cli(
     """
     del debug  # read by _Group
     context.obj = Options(config_file, database)
-
-
-for command in (
-    watch.run,
-    watch.demo,
-    watch.analyze,
-    read.clips,
-    read.show,
-    days.summary,
-    days.dictionary,
-    patients.patient,
-    patients.baseline,
-    inspect.config,
-    inspect.model,
-    inspect.classify,
-):
-    cli.add_command(command)
 
 
 def main() -> None:

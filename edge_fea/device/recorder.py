@@ -13,7 +13,7 @@ from edge_fea.device.stopping import StopRequest
 from edge_fea.errors import SourceError, SourceStalled
 from edge_fea.summary.clip import ClipAccumulator, Sufficiency
 from edge_fea.summary.record import ClipSummary, EndedBy, Recording, clip_id
-from edge_fea.vision.geometry import Grey
+from edge_fea.vision.boxes import Grey
 from edge_fea.vision.observation import Observation, Outcome
 
 

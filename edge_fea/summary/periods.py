@@ -9,8 +9,8 @@ valid seconds; coverage is over all clips.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import combinations, groupby
+from datetime import date, datetime
+from itertools import combinations
 from typing import Final, Literal
 
 import numpy as np
@@ -47,7 +47,8 @@ class LocalClip:
     duration_s: float
     valid_seconds: int
     sufficient: bool
-    figures: Mapping[str, float | None]
+    figures: tuple[float | None, ...]
+    """In the order of ``FIGURES``; numbers where ``sufficient``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,14 @@ class Period:
         return min(1.0, self.valid_seconds / self.recorded_s) if self.recorded_s > 0 else 0.0
 
 
+_PARTS: Final = tuple(
+    [name for name, begins in DAYPARTS if begins <= hour][-1] for hour in range(24)
+)
+
+
 def daypart(hour: int) -> str:
     """The part of the day that a local hour, 0 to 23, belongs to."""
-    return [name for name, begins in DAYPARTS if begins <= hour][-1]
+    return _PARTS[hour]
 
 
 def _week(start: datetime) -> str:
@@ -99,12 +105,12 @@ def periods(clips: Iterable[LocalClip], by: By) -> list[Period]:
 
 def _period(name: str, clips: Sequence[LocalClip]) -> Period:
     scored = [clip for clip in clips if clip.sufficient]
-    weights = np.array([clip.valid_seconds for clip in scored], np.float64)
     means: dict[str, float | None] = dict.fromkeys(FIGURES)
     if scored:
-        for figure in FIGURES:
-            values = np.array([clip.figures[figure] for clip in scored], np.float64)
-            means[figure] = float((values * weights).sum() / weights.sum())
+        weights = np.array([clip.valid_seconds for clip in scored], np.float64)
+        values = np.array([clip.figures for clip in scored], np.float64)
+        averages = weights @ values / weights.sum()
+        means = dict(zip(FIGURES, averages.tolist(), strict=True))
     return Period(
         name=name,
         clips=len(clips),
@@ -179,13 +185,15 @@ def weekly_trend(
 
     The interval is Sen's, by ranks of the pairwise slopes. None with fewer than four weeks.
     """
-    clips = [clip for of_day in days.values() for clip in of_day]
-    clips.sort(key=lambda clip: clip.start.date())
-    points: list[tuple[float, float]] = []
-    for monday, of_week in groupby(clips, key=lambda clip: _monday(clip.start)):
-        value = _period("", list(of_week)).figures[figure]
+    weeks: dict[int, list[LocalClip]] = {}
+    for day, of_day in days.items():
+        # Weeks are counted from a Monday, date 1 of the proleptic calendar.
+        weeks.setdefault((date.fromisoformat(day).toordinal() - 1) // 7, []).extend(of_day)
+    points: list[tuple[int, float]] = []
+    for week, of_week in sorted(weeks.items()):
+        value = _period("", of_week).figures[figure]
         if value is not None:
-            points.append((monday.toordinal() / 7.0, value))
+            points.append((week, value))
     n = len(points)
     if n < 4:
         return None
@@ -195,8 +203,3 @@ def weekly_trend(
     low = max(0, math.floor((len(slopes) - spread) / 2.0))
     high = min(len(slopes) - 1, math.ceil((len(slopes) + spread) / 2.0))
     return Trend(float(np.median(slopes)), float(slopes[low]), float(slopes[high]), n)
-
-
-def _monday(start: datetime) -> datetime:
-    local = start.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    return local - timedelta(days=local.weekday())

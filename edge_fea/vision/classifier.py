@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from edge_fea.emotions import LABELS
 from edge_fea.errors import NetworkInvalid, RuntimeMissing
-from edge_fea.vision.geometry import Grey
+from edge_fea.vision.boxes import Grey
 from edge_fea.vision.manifest import Manifest
 from edge_fea.vision.observation import Probabilities
 from edge_fea.vision.runtime import load_runtime

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from edge_fea.errors import CascadeMissing
-from edge_fea.vision.geometry import Box, Grey, cut
+from edge_fea.vision.boxes import Box, Grey
+from edge_fea.vision.geometry import cut
 
 FRONTAL = "haarcascade_frontalface_default.xml"
 PROFILE = "haarcascade_profileface.xml"

@@ -1,8 +1,9 @@
 """Where faces are in each frame, at the least cost: search everywhere seldom, nearby often."""
 
 from edge_fea.config import VisionSettings
+from edge_fea.vision.boxes import Box, Grey
 from edge_fea.vision.faces import PROFILE, HaarDetector
-from edge_fea.vision.geometry import Box, Grey, cut
+from edge_fea.vision.geometry import cut
 
 # Faces somewhat smaller than can be read are looked for too, so that "too far away" can be told
 # from "nobody there".

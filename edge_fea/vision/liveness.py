@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_fea.vision.geometry import Box, Grey, cut
+from edge_fea.vision.boxes import Box, Grey
+from edge_fea.vision.geometry import cut
 
 _SIDE = 24
 _BLOCK = 6

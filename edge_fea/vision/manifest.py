@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from edge_fea.emotions import LABELS
 from edge_fea.errors import NetworkInvalid
-from edge_fea.vision.geometry import Grey
+from edge_fea.vision.boxes import Grey
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 

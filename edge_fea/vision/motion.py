@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_fea.vision.geometry import Grey
+from edge_fea.vision.boxes import Grey
 
 _SIDE = 48
 # Two frames a second apart are compared, whatever the frame rate: half a second to 1.5 s.

@@ -6,6 +6,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from edge_fea.vision.boxes import Box
+
 Probabilities = npt.NDArray[np.float64]
 """float64, shape (7,), in the order of ``edge_fea.emotions.LABELS``, adding up to 1."""
 
@@ -53,6 +55,7 @@ class Observation:
     ``probabilities`` is there when, and only when, the outcome is valid. ``faces`` counts all
     faces seen, the patient's and others', at the last search of the whole frame. ``motion`` is
     the facial motion energy since about a second ago, where there is a valid frame of then.
+    ``box`` is where the patient's face is; it is for placing the camera, and is not stored.
     """
 
     sequence: int
@@ -60,6 +63,7 @@ class Observation:
     probabilities: Probabilities | None = None
     faces: int = 0
     motion: float | None = None
+    box: Box | None = None
 
     def __post_init__(self) -> None:
         if (self.probabilities is not None) != (self.outcome is Outcome.VALID):

@@ -3,9 +3,10 @@
 import cv2
 
 from edge_fea.config import VisionSettings
+from edge_fea.vision.boxes import Box, Grey
 from edge_fea.vision.classifier import Classifier
 from edge_fea.vision.finder import FaceFinder
-from edge_fea.vision.geometry import Box, Grey, face_crop
+from edge_fea.vision.geometry import face_crop
 from edge_fea.vision.liveness import StillPlaces
 from edge_fea.vision.motion import MotionEnergy
 from edge_fea.vision.observation import Observation, Outcome
@@ -76,6 +77,7 @@ class Observer:
             reading.probabilities,
             faces=max(1, self._finder.count),
             motion=self._motion.since_a_second_ago(crop, monotonic),
+            box=box,
         )
 
     def _possible_patients(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edge_fea.vision.geometry import Box
+from edge_fea.vision.boxes import Box
 from edge_fea.vision.observation import Outcome
 
 # A face less than half as large as the nearest one stands behind it: a picture on the wall, a

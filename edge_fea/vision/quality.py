@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from edge_fea.config import QualitySettings
-from edge_fea.vision.geometry import Grey
+from edge_fea.vision.boxes import Grey
 from edge_fea.vision.observation import Outcome
 
 _SIDE = 32  # figures are taken at this size, so that they do not depend on the distance

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import cv2
 
 from edge_fea.config import VisionSettings
+from edge_fea.vision.boxes import Box, Grey
 from edge_fea.vision.classifier import Classifier, Reading
 from edge_fea.vision.faces import HaarDetector
-from edge_fea.vision.geometry import Box, Grey, face_crop
+from edge_fea.vision.geometry import face_crop
 from edge_fea.vision.observation import Outcome
 from edge_fea.vision.patient import Zone, choose
 from edge_fea.vision.quality import judge, judge_empty_frame, measure

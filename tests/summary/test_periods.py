@@ -22,7 +22,7 @@ BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 def clip(
     start: datetime, value: float | None = 0.3, *, zone=BERLIN, seconds: int = 300
 ) -> LocalClip:
-    figures = dict.fromkeys(FIGURES, value)
+    figures = (value,) * len(FIGURES)
     return LocalClip(start.astimezone(zone), 300.0, seconds, value is not None, figures)
 
 
@@ -143,7 +143,7 @@ def test_a_trend_over_weeks_is_found_and_one_bad_week_does_not_make_it() -> None
     assert trend.low <= 0.01 <= trend.high
     flat = weeks_of_days(63, late=0.0, per_week=0.0)
     spoilt = {
-        day: [LocalClip(c.start, 300.0, 300, True, dict.fromkeys(FIGURES, 0.9)) for c in clips]
+        day: [LocalClip(c.start, 300.0, 300, True, (0.9,) * len(FIGURES)) for c in clips]
         if day >= "2026-06-29"
         else clips
         for day, clips in flat.items()

@@ -14,20 +14,18 @@ _OPENED = re.compile(r'(?:openat|open|creat)\((?:[^,"]*, )?"([^"]*)", ([A-Z_|0-9
 _MOVED = re.compile(
     r"\b(?:rename|renameat|renameat2|link|linkat|symlink|symlinkat|mknod|mkdir)\w*\("
 )
+CALLS = (
+    "trace=open,openat,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,"
+    "mknod,mknodat,mkdir,mkdirat,memfd_create"
+)
 _WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND")
 
 
 def test_the_demo_writes_its_database_and_nothing_else(tmp_path: Path) -> None:
     database, trace = tmp_path / "demo.db", tmp_path / "trace"
-    subprocess.run(
-        ["strace", "-f", "--seccomp-bpf", "-o", str(trace), "-s", "300"]
-        + ["-e", "trace=open,openat,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"]
-        + ["-e", "trace=mknod,mknodat,mkdir,mkdirat,memfd_create"]
-        + [sys.executable, "-B", "-m", "edge_fea", "--database", str(database), "demo"],
-        check=True,
-        capture_output=True,
-        timeout=400,
-    )
+    strace = ["strace", "-f", "--seccomp-bpf", "-o", str(trace), "-s", "300", "-e", CALLS]
+    demo = [sys.executable, "-B", "-m", "edge_fea", "--database", str(database), "demo"]
+    subprocess.run([*strace, *demo], check=True, capture_output=True, timeout=400)
     lines = trace.read_text(errors="replace").splitlines()
     opened = [match.groups() for line in lines if (match := _OPENED.search(line))]
     assert len(opened) > 100, "the trace saw nothing: is strace allowed to run here?"
