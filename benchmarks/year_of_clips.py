@@ -36,7 +36,7 @@ def one_clip(start: datetime, dice) -> ClipSummary:
         accumulator.add(Observation(number, Outcome.VALID, row))
     recording = Recording("bench", "P1", "0", MODEL, "Europe/Berlin", "picamera2", 4.0, "boot")
     figures = accumulator.figures(Sufficiency(0.5, 60), 300.0)
-    return ClipSummary(clip_id(start), recording, start, "+01:00", True, figures, EndedBy.FULL)
+    return ClipSummary(clip_id(start), recording, start, 0.0, "+01:00", True, figures, EndedBy.FULL)
 
 
 def rows(count: int, dice):

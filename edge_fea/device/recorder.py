@@ -75,6 +75,7 @@ class Recorder:
         self._zone = ZoneInfo(recording.zone)
         self._next = 0
         self._wall_of_zero: datetime | None = None
+        self._monotonic_of_zero = 0.0
         self._was_paused = False
         self._patient = recording.patient
         self._running: _RunningClip | None = None
@@ -106,7 +107,9 @@ class Recorder:
     def _take(self, frame: Frame) -> None:
         while self._next < frame.sequence:
             self._add(Observation(self._next, Outcome.CAPTURE_LOST))
-        self._wall_of_zero = frame.wall - timedelta(seconds=frame.sequence / self._rate)
+        since_zero = frame.sequence / self._rate
+        self._wall_of_zero = frame.wall - timedelta(seconds=since_zero)
+        self._monotonic_of_zero = frame.monotonic - since_zero
         paused = self._hooks.paused(frame.monotonic)
         if paused and not self._was_paused:
             self._end(EndedBy.PAUSE)
@@ -142,6 +145,7 @@ class Recorder:
             id=clip_id(start, self._seed),
             patient=self._patient,
             start=start,
+            start_monotonic_s=self._monotonic_of_zero + sequence / self._rate,
             synchronized=self._hooks.synchronized(),
             accumulator=ClipAccumulator(sequence, self._rate),
         )
@@ -159,6 +163,7 @@ class Recorder:
             clip_id=clip.id,
             recording=replace(self._recording, patient=clip.patient),
             start=clip.start,
+            start_monotonic_s=clip.start_monotonic_s,
             utc_offset=_offset(clip.start.astimezone(self._zone)),
             clock_synchronized=clip.synchronized,
             figures=clip.accumulator.figures(self._sufficiency, duration),
@@ -171,6 +176,7 @@ class _RunningClip:
     id: str
     patient: str
     start: datetime
+    start_monotonic_s: float
     synchronized: bool | None
     accumulator: ClipAccumulator
 

@@ -64,6 +64,12 @@ _IDENTITY = [
 ]
 _TIME = [
     Column("start_utc", "moment", "Start of the clip, UTC, ISO 8601 with milliseconds"),
+    Column(
+        "start_monotonic_s",
+        "real",
+        "The same moment on a clock that never jumps: since boot (see boot_id), or in the file",
+        "s",
+    ),
     Column("utc_offset", "text", "Offset of local time from UTC at the start", "±hh:mm"),
     Column("zone", "text", "IANA name of the patient's time zone"),
     Column("duration_s", "real", "Length of the clip by a clock that never jumps", "s", 0, 600),

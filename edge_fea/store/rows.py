@@ -26,6 +26,7 @@ def row_of(clip: ClipSummary) -> Row:
         "app_version": recording.app_version,
         "model_sha256": recording.model_sha256,
         "start_utc": iso(clip.start),
+        "start_monotonic_s": round(clip.start_monotonic_s, 3),
         "utc_offset": clip.utc_offset,
         "zone": recording.zone,
         "duration_s": round(figures.duration_s, 6),

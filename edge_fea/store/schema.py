@@ -14,7 +14,9 @@ def create_clips(db: sqlite_utils.Database) -> None:
     """One row a clip; the running clip is the one whose ``ended_by`` is null."""
     columns: dict[str, type] = {
         **dict.fromkeys(["clip_id", "device_id", "patient", "app_version", "model_sha256"], str),
-        **dict.fromkeys(["start_utc", "utc_offset", "zone"], str),
+        "start_utc": str,
+        "start_monotonic_s": float,
+        **dict.fromkeys(["utc_offset", "zone"], str),
         "duration_s": float,
         "clock_synchronized": int,
         **dict.fromkeys(["boot_id", "source", "ended_by"], str),

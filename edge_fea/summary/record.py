@@ -44,6 +44,9 @@ class ClipSummary:
     start: datetime
     """Aware, UTC."""
 
+    start_monotonic_s: float
+    """The same moment on the source's clock that never jumps: of one boot, or of one file."""
+
     utc_offset: str
     """Of the recording's zone at the start, such as ``+01:00``."""
 

@@ -1,7 +1,8 @@
 """Frames become clips: windows, gaps, checkpoints, ends."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -172,6 +173,66 @@ def test_the_clock_is_asked_at_each_clips_start() -> None:
     answers = iter([False, True])
     clips, _ = record(Script(range(50)), synchronized=lambda: next(answers))
     assert [clip.clock_synchronized for clip in clips] == [False, True]
+
+
+def test_a_clock_that_jumps_moves_starts_and_nothing_else() -> None:
+    """As when the network comes hours after boot: the clock is set from 1970 to today."""
+
+    class LateClock(Script):
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                wrong = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=frame.monotonic)
+                yield replace(frame, wall=wrong) if frame.sequence < 60 else frame
+
+    answers = iter([False, False, True, True])
+    clips, _ = record(LateClock(range(160)), synchronized=lambda: next(answers))
+    assert [clip.figures.duration_s for clip in clips] == [10, 10, 10, 10]
+    assert [clip.figures.coverage.frames_due for clip in clips] == [40] * 4
+    assert [clip.start.year for clip in clips] == [1970, 1970, 2026, 2026]
+    assert [clip.clock_synchronized for clip in clips] == [False, False, True, True]
+    monotonic = [clip.start_monotonic_s for clip in clips]
+    assert monotonic == [500, 510, 520, 530]
+
+
+def test_a_clock_that_jumps_back_keeps_the_order_on_the_monotonic_clock() -> None:
+    class SetBack(Script):
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                late = frame.sequence >= 40
+                yield replace(frame, wall=frame.wall - timedelta(hours=3 if late else 0))
+
+    clips, _ = record(SetBack(range(80)))
+    assert clips[1].start < clips[0].start
+    assert clips[1].start_monotonic_s - clips[0].start_monotonic_s == 10
+
+
+@pytest.mark.parametrize(
+    ("zone", "before", "offsets"),
+    [
+        ("Europe/Berlin", datetime(2026, 3, 29, 0, 59, 50, tzinfo=UTC), ["+01:00", "+02:00"]),
+        ("Europe/Berlin", datetime(2026, 10, 25, 0, 59, 50, tzinfo=UTC), ["+02:00", "+01:00"]),
+        ("America/New_York", datetime(2026, 3, 8, 6, 59, 50, tzinfo=UTC), ["-05:00", "-04:00"]),
+        ("America/New_York", datetime(2026, 11, 1, 5, 59, 50, tzinfo=UTC), ["-04:00", "-05:00"]),
+    ],
+)
+def test_across_a_change_of_clocks_only_the_offset_changes(
+    zone: str, before: datetime, offsets: list[str]
+) -> None:
+    class Then(Script):
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                yield replace(frame, wall=frame.wall - NOON + before)
+
+    clips, _ = record(Then(range(80)), zone=zone)
+    assert [clip.utc_offset for clip in clips] == offsets
+    assert clips[1].start - clips[0].start == timedelta(seconds=10)
+
+
+def test_two_patients_never_share_a_clip() -> None:
+    here = iter(["P1"] * 10 + ["P2"] * 10 + [None] * 4)
+    clips, _ = record(Script(range(24)), patient=lambda: next(here))
+    assert [clip.recording.patient for clip in clips] == ["P1", "P2", "P1"]
+    assert [clip.figures.coverage.frames_due for clip in clips] == [10, 10, 4]
 
 
 def test_progress_is_told_for_each_frame() -> None:

@@ -46,6 +46,7 @@ def make_clip(
         clip_id=clip_id(start, f"{patient} {minutes}".encode()),
         recording=replace(RECORDING, patient=patient),
         start=start,
+        start_monotonic_s=60.0 * minutes,
         utc_offset="+01:00",
         clock_synchronized=synchronized,
         figures=accumulator.figures(Sufficiency(coverage=0.5, seconds=60)),
