@@ -24,7 +24,7 @@ from models.training.loop import Batches, Trainer
 from models.training.negatives import Negatives, group_of
 from models.training.network import NetworkConfig, build, copy_weights, normalise
 from models.training.presets import Stage
-from models.training.quantize import check_pattern, make
+from models.training.quantize import calibration_crops, check_pattern, make
 from models.training.train import device_crops, validator
 
 pytestmark = [
@@ -94,11 +94,10 @@ def test_int8_file_runs_in_the_devices_classifier_and_agrees_with_float(trained,
     model = trained[0].model
     walls = drawn_walls(80)
     train, valid = drawn_faces(140, seed=1), {"ferplus": drawn_faces(70, seed=2)}
-    train_head(model, [train], walls, count=160, seed=1)
+    train_head(model, [train], walls, count=320, seed=1, steps=300)
     run = {"preset": "ship", "seed": 3, "fold": "none"}
-    manifest = make(
-        model, TINY, run, {"drawn": train}, valid, walls, "tiny", tmp_path, calibrate=40
-    )
+    calibration = calibration_crops({"drawn": train}, walls, SIZE, count=40, seed=1)
+    manifest = make(model, TINY, run, ["drawn"], calibration, valid, walls, "tiny", tmp_path)
 
     classifier = Classifier(tmp_path / "tiny.json")
     probabilities, faces = classify(classifier, valid["ferplus"])
@@ -108,6 +107,7 @@ def test_int8_file_runs_in_the_devices_classifier_and_agrees_with_float(trained,
     assert same.mean() >= 0.9
     assert probabilities.sum(axis=1) == pytest.approx(1.0)
     assert np.mean(faces >= manifest.face_check.threshold) > 0.9
+    assert manifest.face_check.false_accept < 0.5
     assert classifier.self_check() <= 0.01
     assert manifest.outputs.attention is not None
     assert Manifest.read(tmp_path / "tiny.json") == manifest
@@ -117,7 +117,7 @@ def test_the_face_head_leaves_the_seven_classes_as_they_were(trained):
     model = trained[0].model
     crops = normalise(device_crops(drawn_faces(14, seed=4), SIZE))
     before = np.asarray(model(crops, training=False)["logits"])
-    train_head(model, [drawn_faces(70, seed=1)], drawn_walls(40), count=64, seed=2)
+    train_head(model, [drawn_faces(70, seed=1)], drawn_walls(40), count=64, seed=2, steps=10)
     assert np.array_equal(np.asarray(model(crops, training=False)["logits"]), before)
 
 

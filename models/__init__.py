@@ -1,0 +1,1 @@
+"""The network that the device runs, and how it is made."""

@@ -1,0 +1,172 @@
+"""Crops with labels: what the readers give, de-duplicated, split and cached.
+
+The pictures themselves stay where their owners' terms leave them, outside the repository: in
+``../shared/data`` or the folder that EDGE_FEA_DATA names.
+"""
+
+import hashlib
+import os
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge_fea.emotions import LABELS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+FOLDS = 5
+
+
+def data_folder() -> Path:
+    """Where the data lie: EDGE_FEA_DATA, else ``../shared/data`` beside the repository."""
+    named = os.environ.get("EDGE_FEA_DATA", "../shared/data")
+    return (REPOSITORY / named).resolve()
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Grey face pictures and what is known of them.
+
+    ``images`` uint8 (n, side, side). ``margin`` is how much they show around the face box, as a
+    share of the box's side on each side: 0 is what the device crops, more leaves room for
+    augmentation to shift and turn. ``targets`` float32 (n, 7): probabilities of the labels, each
+    row's sum 1. ``people`` names the person where known (else ""); ``groups`` is free: the view
+    for KDEF ("frontal" or "half").
+    """
+
+    images: npt.NDArray[np.uint8]
+    targets: npt.NDArray[np.float32]
+    people: npt.NDArray[np.str_]
+    groups: npt.NDArray[np.str_]
+    margin: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """The most likely label of each, an index into LABELS."""
+        return np.asarray(self.targets.argmax(axis=1), np.int64)
+
+    def take(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Crops":
+        """Some of the crops, by mask or index."""
+        return replace(
+            self,
+            images=self.images[chosen],
+            targets=self.targets[chosen],
+            people=self.people[chosen],
+            groups=self.groups[chosen],
+        )
+
+    def shrunk(self, size: int) -> "Crops":
+        """Reduced so that the face box covers ``size`` pixels; never enlarged.
+
+        Averages over areas, so that the later warp, which interpolates, does not alias.
+        """
+        side = round(size * (1 + 2 * self.margin))
+        if self.images.shape[1] <= side:
+            return self
+        reduced = [cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA) for i in self.images]
+        return replace(self, images=np.stack(reduced))
+
+
+def collect(
+    images: Sequence[npt.NDArray[np.uint8]],
+    targets: Sequence[npt.NDArray[np.float32]],
+    people: Sequence[str] | None = None,
+    groups: Sequence[str] | None = None,
+    margin: float = 0.0,
+) -> Crops:
+    """Crops from lists of equal length; people and groups default to unknown."""
+    unknown = [""] * len(images)
+    return Crops(
+        np.stack(images).astype(np.uint8),
+        np.stack(targets).astype(np.float32),
+        np.asarray(people if people is not None else unknown),
+        np.asarray(groups if groups is not None else unknown),
+        margin,
+    )
+
+
+def one_hot(label: str) -> npt.NDArray[np.float32]:
+    """The target of a picture that carries one label."""
+    target = np.zeros(len(LABELS), np.float32)
+    target[LABELS.index(label)] = 1.0
+    return target
+
+
+def pixel_hashes(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.str_]:
+    """One hash for each picture, equal where all pixels are equal."""
+    return np.asarray([hashlib.blake2b(i.tobytes(), digest_size=16).hexdigest() for i in images])
+
+
+def without_duplicates(crops: Crops, held_out: Crops | None = None) -> Crops:
+    """Drop exact repetitions (the first stays), and whatever ``held_out`` holds too.
+
+    FER2013 has some 1,500 groups of equal pictures, a few with one half in train and the other
+    in valid: the held-out half stays, or the validation would measure memory.
+    """
+    hashes = pixel_hashes(crops.images)
+    seen = set() if held_out is None else set(pixel_hashes(held_out.images).tolist())
+    keep = np.zeros(len(crops), bool)
+    for place, value in enumerate(hashes.tolist()):
+        keep[place] = value not in seen
+        seen.add(value)
+    return crops.take(keep)
+
+
+def fold_of(people: npt.NDArray[np.str_]) -> npt.NDArray[np.int64]:
+    """The fold, 0 to 4, of each person named like KDEF's F01 or M30.
+
+    Women and men are each dealt out in turn, in the order of their names: folds are of equal
+    size, balanced by sex, and the same on every machine.
+    """
+    names = sorted(set(people.tolist()))
+    fold: dict[str, int] = {}
+    for first in sorted({name[:1] for name in names}):
+        same = [name for name in names if name[:1] == first]
+        fold.update({name: place % FOLDS for place, name in enumerate(same)})
+    return np.asarray([fold[name] for name in people.tolist()], np.int64)
+
+
+def share_of(people: npt.NDArray[np.str_], percent: int) -> npt.NDArray[np.bool_]:
+    """A mask that picks about ``percent`` of the people, always the same, by their names' hash."""
+    return np.asarray([zlib.crc32(name.encode()) % 100 < percent for name in people.tolist()])
+
+
+def cached(folder: Path | None, name: str, make: Callable[[], Crops]) -> Crops:
+    """What ``make`` gives, kept in ``folder`` as ``name``.npz for the next time.
+
+    ``folder`` must lie outside the repository, where crops of people's faces have no place.
+    """
+    if folder is None:
+        return make()
+    if folder.resolve().is_relative_to(REPOSITORY):
+        raise ValueError(f"the cache {folder} lies inside the repository: name a folder elsewhere")
+    file = folder / f"{name}.npz"
+    if file.is_file():
+        with np.load(file) as stored:
+            return Crops(
+                stored["images"],
+                stored["targets"],
+                stored["people"],
+                stored["groups"],
+                float(stored["margin"]),
+            )
+    crops = make()
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial.npz")
+    np.savez(
+        partial,
+        images=crops.images,
+        targets=crops.targets,
+        people=crops.people,
+        groups=crops.groups,
+        margin=crops.margin,
+    )
+    partial.replace(file)
+    return crops

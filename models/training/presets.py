@@ -1,0 +1,99 @@
+"""Named training plans: which data, in which order, at which size, with which settings."""
+
+from dataclasses import dataclass, field, replace
+
+from models.training.augment import NONE, Strength
+from models.training.network import NetworkConfig
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of training at one input size.
+
+    ``shares`` is how often each source is drawn from. ``balance`` evens out the labels within a
+    source: a picture is drawn in proportion to its label's count to the power of minus this, so 0
+    leaves the source as it is and 1 makes all labels equally frequent. ``rate`` is the highest
+    learning rate: it rises over ``warmup`` steps and falls by a half cosine to ``rate_end``.
+    ``smoothing`` spreads that much of each target evenly over the labels. ``face`` is the weight of
+    the face check's loss; where it is not 0 the source "negatives" must have a share, and its boxes
+    count for the face check alone.
+    """
+
+    name: str
+    size: int
+    steps: int
+    shares: dict[str, float]
+    batch: int = 32
+    rate: float = 1e-3
+    rate_end: float = 2e-5
+    warmup: int = 100
+    balance: float = 0.5
+    smoothing: float = 0.05
+    weight_decay: float = 1e-3
+    ema: float = 0.998
+    face: float = 0.0
+    strength: Strength = field(default_factory=Strength)
+    validate_every: int = 500
+
+    def quick(self, steps: int) -> "Stage":
+        """The same for ``steps`` steps only."""
+        return replace(self, steps=steps, validate_every=max(1, min(steps, self.validate_every)))
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A network and the stages that make it."""
+
+    about: str
+    stages: tuple[Stage, ...]
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+
+    def stage(self, name: str) -> Stage:
+        """A stage by name. Raises ValueError naming those there are."""
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        raise ValueError(f"no stage {name!r}: there are {[s.name for s in self.stages]}")
+
+
+WILD = {"ferplus": 0.85, "lfw": 0.15}
+ALL = {"kdef": 0.35, "ferplus": 0.53, "lfw": 0.12}
+WITH_BOXES = {"kdef": 0.30, "ferplus": 0.43, "lfw": 0.12, "negatives": 0.15}
+
+PRESETS = {
+    "ship": Preset(
+        "what ships: web pictures at a third of the size and more, then KDEF too, up to full size",
+        (
+            # FER2013 pictures have 48 pixels: more cost time and add nothing at first.
+            Stage("pretrain-48", 48, 7000, WILD, rate=1.5e-3, warmup=200),
+            Stage("pretrain", 64, 800, WILD, rate=6e-4, validate_every=800),
+            Stage("finetune-96", 96, 1500, ALL, rate=5e-4, ema=0.99, validate_every=400),
+            # The face check learns together with the seven classes: on features that were made
+            # without it, it let half of the false boxes through.
+            Stage("settle", 148, 600, WITH_BOXES, rate=6e-4, ema=0.99, face=0.3, validate_every=200),
+        ),
+    ),
+    # Adam, mini-batches of 32, 100 epochs, a learning rate of 1e-5, categorical cross-entropy;
+    # KDEF only, as it is. 48 people give about 1,900 pictures, so an epoch is 60 steps.
+    "paper": Preset(
+        "the hyper-parameters that the paper states, on KDEF, without augmentation",
+        (
+            Stage(
+                "train",
+                148,
+                6000,
+                {"kdef": 1.0},
+                batch=32,
+                rate=1e-5,
+                rate_end=1e-5,
+                warmup=0,
+                balance=0.0,
+                smoothing=0.0,
+                weight_decay=0.0,
+                ema=0.0,
+                strength=NONE,
+                validate_every=300,
+            ),
+        ),
+    ),
+}

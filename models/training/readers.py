@@ -1,0 +1,235 @@
+"""Readers: one function for each source of labelled faces.
+
+Every face is cut out by the device's own code (``edge_fea.vision``), so that the network meets in
+training what it will meet at work.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge_fea.emotions import LABELS
+from edge_fea.vision.faces import HaarDetector
+from edge_fea.vision.geometry import Box, Grey, face_crop
+from models.training.data import Crops, collect, one_hot, without_duplicates
+
+KDEF_LABELS = {
+    "AN": "angry", "DI": "disgust", "AF": "fear", "HA": "happy",
+    "SA": "sad", "SU": "surprise", "NE": "neutral",
+}  # fmt: skip
+KDEF_NAME = re.compile(r"^[AB]([FM]\d\d)([A-Z]{2})(S|HL|HR)\.jpe?g$", re.IGNORECASE)
+
+LFW_LABELS = {
+    "anger": "angry", "disgust": "disgust", "fear": "fear", "happiness": "happy",
+    "sadness": "sad", "surprise": "surprise", "neutral": "neutral",
+}  # fmt: skip
+
+FERPLUS_VOTES = (
+    "neutral", "happy", "surprise", "sad", "angry", "disgust", "fear",
+    "contempt", "unknown", "not a face",
+)  # fmt: skip
+
+# Third field of a RAVDESS file name; 02 is "calm", which is none of the seven.
+RAVDESS_LABELS = {
+    "01": "neutral", "03": "happy", "04": "sad", "05": "angry", "06": "fear",
+    "07": "disgust", "08": "surprise",
+}  # fmt: skip
+FRAME_SKIP = 20
+"""Every how many frames of a film one is taken, as in the paper."""
+
+# What folders of labelled pictures are commonly called.
+FOLDER_LABELS = {
+    **{label: label for label in LABELS},
+    **LFW_LABELS,
+    **{code.lower(): label for code, label in KDEF_LABELS.items()},
+    "angriness": "angry", "disgusted": "disgust", "fearful": "fear", "afraid": "fear",
+    "surprised": "surprise",
+}  # fmt: skip
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm"}
+FILMS = {".mp4", ".avi", ".mov", ".mkv", ".webm"}
+
+
+class FaceFinder:
+    """The largest face in a picture, by the device's detector.
+
+    ``thorough`` looks again with finer steps where nothing was found: for training, where a half
+    profile that the device would miss still teaches; never for measuring.
+    """
+
+    def __init__(self, minimum: int = 60, thorough: bool = False) -> None:
+        self._detectors = [HaarDetector(minimum, scale_step=1.1, neighbours=5)]
+        if thorough:
+            self._detectors.append(HaarDetector(minimum, scale_step=1.04, neighbours=2))
+
+    def __call__(self, picture: Grey) -> Box | None:
+        """The box, or None."""
+        for detector in self._detectors:
+            boxes = detector.search(picture)
+            if boxes:
+                return boxes[0]
+        return None
+
+
+def read_grey(file: Path) -> Grey:
+    """A picture file as grey, by OpenCV's luma. Raises ValueError where it is no picture."""
+    picture = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise ValueError(f"{file} is not a picture that OpenCV reads")
+    return np.asarray(picture, np.uint8)
+
+
+def read_kdef(folder: Path, size: int, margin: float, thorough: bool = False) -> Crops:
+    """KDEF: posed, by known people. ``groups`` is "frontal" or "half" (profile)."""
+    finder = FaceFinder(thorough=thorough)
+    rows = []
+    for file in sorted(folder.iterdir()):
+        match = KDEF_NAME.match(file.name)
+        if match is None:
+            continue
+        person, code, view = (part.upper() for part in match.groups())
+        picture = read_grey(file)
+        box = finder(picture)
+        if box is not None:
+            side = round(size * (1 + 2 * margin))
+            crop = face_crop(picture, box, side, margin)
+            group = "frontal" if view == "S" else "half"
+            rows.append((crop, one_hot(KDEF_LABELS[code]), person, group))
+    return _rows(rows, folder, margin)
+
+
+def read_ferplus(folder: Path, part: str) -> Crops:
+    """FER2013 with FER+ votes as soft labels; ``part`` is "train" or "valid"; 48 pixels each.
+
+    Only pictures whose first choice is one of the seven labels. The votes for the other answers,
+    and votes that a single rater of the ten gave, are left out of the target; the rest is made to
+    sum to 1 (Barsoum et al. 2016 drop single votes too). Train is free of repetitions and of
+    whatever valid holds.
+    """
+    crops = _ferplus(folder, part)
+    if part == "valid":
+        return without_duplicates(crops)
+    return without_duplicates(crops, held_out=_ferplus(folder, "valid"))
+
+
+def _ferplus(folder: Path, part: str) -> Crops:
+    with np.load(folder / f"{part}.npz") as stored:
+        images, votes = stored["images"], stored["votes"].astype(np.float32)
+    usable = np.isin(votes.argmax(axis=1), [FERPLUS_VOTES.index(label) for label in LABELS])
+    seven = votes[usable][:, [FERPLUS_VOTES.index(label) for label in LABELS]]
+    agreed = np.where(seven > 1, seven, 0)
+    # A picture on which nobody agreed keeps its single votes.
+    agreed = np.where(agreed.sum(axis=1, keepdims=True) > 0, agreed, seven)
+    targets = agreed / agreed.sum(axis=1, keepdims=True)
+    count = len(targets)
+    unknown = np.full(count, "")
+    return Crops(images[usable], targets.astype(np.float32), unknown, unknown)
+
+
+def read_lfw(folder: Path) -> Crops:
+    """LFW press photographs with students' labels, whole: 176 pixels each.
+
+    Said to show Haar's box and 20 % more on each side; but OpenCV's Haar, run on them, finds a
+    box of 172 pixels in the middle (median; the same as on FER+ pictures enlarged to 176), and
+    they look like KDEF's boxes. So they are taken as boxes without a margin.
+    """
+    rows = []
+    for file in sorted(folder.glob("*/*.jpg")):
+        label = LFW_LABELS.get(file.parent.name)
+        picture = read_grey(file)
+        # At the edge of a photograph the margin is cut off and the face no longer in the middle.
+        if label is None or picture.shape[0] != picture.shape[1]:
+            continue
+        person = file.stem.rsplit("_", 1)[0]
+        rows.append((cv2.resize(picture, (176, 176)), one_hot(label), person, ""))
+    crops = _rows(rows, folder, margin=0.0)
+    return without_duplicates(crops)
+
+
+def read_folder(folder: Path, size: int, margin: float, thorough: bool = False) -> Crops:
+    """Any folder with one sub-folder of pictures or films for each label.
+
+    The sub-folders are named for the labels (a few common names are understood). A sub-folder of
+    that is taken for a person: label/person/picture. Films give every twentieth frame.
+    """
+    finder = FaceFinder(thorough=thorough)
+    rows = []
+    for part in sorted(p for p in folder.iterdir() if p.is_dir()):
+        label = FOLDER_LABELS.get(part.name.lower())
+        if label is None:
+            continue
+        for file in sorted(part.rglob("*")):
+            person = file.parent.name if file.parent != part else ""
+            for picture in _pictures(file):
+                crop = _crop(finder, picture, size, margin)
+                if crop is not None:
+                    rows.append((crop, one_hot(label), person, file.stem))
+    return _rows(rows, folder, margin)
+
+
+def read_ravdess(folder: Path, size: int, margin: float, thorough: bool = False) -> Crops:
+    """RAVDESS films, by their names (modality-channel-emotion-...-actor), anywhere in ``folder``.
+
+    Every twentieth frame. "Calm" is left out; sound-only files too.
+    """
+    finder = FaceFinder(thorough=thorough)
+    rows = []
+    for file in sorted(folder.rglob("*")):
+        fields = file.stem.split("-")
+        if file.suffix.lower() not in FILMS or len(fields) != 7 or fields[0] == "03":
+            continue
+        label = RAVDESS_LABELS.get(fields[2])
+        if label is None:
+            continue
+        for picture in _pictures(file):
+            crop = _crop(finder, picture, size, margin)
+            if crop is not None:
+                rows.append((crop, one_hot(label), f"actor{fields[6]}", file.stem))
+    return _rows(rows, folder, margin)
+
+
+def frames(file: Path, skip: int = FRAME_SKIP) -> Iterator[Grey]:
+    """Every ``skip``-th frame of a film, grey, beginning with the first."""
+    film = cv2.VideoCapture(str(file))
+    try:
+        place = 0
+        while film.grab():
+            if place % skip == 0:
+                read, frame = film.retrieve()
+                if read:
+                    yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
+            place += 1
+    finally:
+        film.release()
+
+
+def whole(picture: Grey, size: int) -> Grey:
+    """A picture that is already cut to the face (FER+) as the device's crop of ``size``."""
+    height, width = picture.shape
+    return face_crop(picture, Box(0, 0, width, height), size)
+
+
+def _pictures(file: Path) -> Iterable[Grey]:
+    kind = file.suffix.lower()
+    if kind in PICTURES:
+        return [read_grey(file)]
+    return frames(file) if kind in FILMS else []
+
+
+def _crop(finder: FaceFinder, picture: Grey, size: int, margin: float) -> Grey | None:
+    box = finder(picture)
+    if box is None:
+        return None
+    return face_crop(picture, box, round(size * (1 + 2 * margin)), margin)
+
+
+def _rows(
+    rows: list[tuple[Grey, npt.NDArray[np.float32], str, str]], folder: Path, margin: float
+) -> Crops:
+    if not rows:
+        raise ValueError(f"no labelled face found in {folder}")
+    images, targets, people, groups = zip(*rows, strict=True)
+    return collect(images, targets, people, groups, margin)
