@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def rows(count: int, dice):
         }
 
 
+def a_days_writes(recorder: ClipRecorder, path: Path, start: datetime, dice) -> float:
+    """Bytes that go to the journal in a day: a clip every 5 minutes, checkpointed each 30 s.
+
+    SQLite writes the same pages once more when it folds the journal into the database, but each
+    page only once however often it was written.
+    """
+    journal = path.with_name(path.name + "-wal")
+    before = journal.stat().st_size
+    clip = one_clip(start + timedelta(days=1), dice)
+    for _ in range(9):
+        recorder.save(replace(clip, ended_by=None))
+    recorder.save(clip)
+    return (journal.stat().st_size - before) * 288
+
+
 def timed(label: str, call) -> None:
     """Print the least of three times of a call."""
     times = []
@@ -79,6 +95,8 @@ def main() -> None:
             timed("baseline update", lambda: baselines.update("P1", MODEL, end))
             clips = [one_clip(end + timedelta(minutes=5 * n), dice) for n in range(4)]
             timed("saving one clip", lambda: recorder.save(clips.pop()))
+            recorder.opened.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            written = a_days_writes(recorder, path, end, dice)
         command = [sys.executable, "-m", "edge_fea", "--database", str(path), "summary"]
         for by in ("day", "hour", "week"):
             timed(
@@ -88,6 +106,7 @@ def main() -> None:
                 ),
             )
         size = path.stat().st_size
+        print(f"{'written to the journal':34} {written / 1e6:7.1f} MB a day")
         print(f"{'database':34} {size / 1e6:7.1f} MB, {size / options.clips:.0f} bytes a clip")
 
 

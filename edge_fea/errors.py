@@ -2,6 +2,7 @@
 
     EdgeFeaError
     ├── ConfigError            78  a setting is wrong: mend the key that is named
+    ├── UnclearError           64  the question has two answers: say which with an option
     ├── NotFoundError          66  the clip, file or folder asked for does not exist
     ├── SourceError
     │   ├── SourceUnavailable  69  no such camera, or it is in use: plug it in, free it
@@ -35,6 +36,12 @@ class ConfigError(EdgeFeaError):
     """A setting is unknown, out of range, or does not fit the others."""
 
     exit_code = 78
+
+
+class UnclearError(EdgeFeaError):
+    """A command would have to guess which of several is meant."""
+
+    exit_code = 64
 
 
 class NotFoundError(EdgeFeaError):

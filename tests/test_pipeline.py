@@ -1,8 +1,11 @@
 """The main job with the network that ships: frames in, clip summaries in SQLite."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -112,6 +115,44 @@ def test_one_bad_file_does_not_keep_the_others_from_being_done(video: Path, tmp_
     assert len(clips_in(tmp_path / "a.db")) == 3
 
 
+def test_a_video_that_breaks_off_keeps_and_shows_what_was_read(video: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(video.read_bytes()[: video.stat().st_size * 2 // 3])
+    code, output = analyze(tmp_path / "a.db", str(cut))
+    assert code == 65
+    assert "breaks off after" in output
+    kept = clips_in(tmp_path / "a.db")
+    assert [clip["ended_by"] for clip in kept] == ["full", "camera_lost"]
+    assert all(clip["clip_id"] in output for clip in kept)
+
+
+def test_a_setting_that_changes_no_figure_makes_no_new_clip(video: Path, tmp_path: Path) -> None:
+    database = tmp_path / "a.db"
+    analyze(database, str(video))
+    once = clips_in(database)
+    other = {**SHORT, "EDGE_FEA_BASELINE__DAYS": "20", "EDGE_FEA_CAPTURE__TIMEOUT_S": "9"}
+    again = CliRunner().invoke(cli, ["--database", str(database), "analyze", str(video)], env=other)
+    assert again.exit_code == 0
+    assert clips_in(database) == once
+
+
+def test_ctrl_c_keeps_what_was_read(video: Path, tmp_path: Path) -> None:
+    database = tmp_path / "a.db"
+    command = [sys.executable, "-m", "edge_fea", "--database", str(database), "analyze"]
+    process = subprocess.Popen(
+        [*command, "--real-time", str(video)], env={**os.environ, **SHORT}, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 30
+    while not database.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
+    (clip,) = clips_in(database)
+    assert clip["ended_by"] == "stop"
+
+
 def test_a_folder_of_pictures_is_a_recording(stage: DemoSource, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -153,10 +194,6 @@ def test_the_network_computes_what_was_measured() -> None:
 
 
 def test_a_stop_closes_the_clip_within_two_seconds(video: Path, tmp_path: Path) -> None:
-    import os
-    import signal
-    import time
-
     database = tmp_path / "a.db"
     environment = {
         **os.environ,

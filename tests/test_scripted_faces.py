@@ -102,7 +102,8 @@ def test_dwell_times_are_what_the_confusion_matrix_predicts() -> None:
 def test_gaps_are_exact() -> None:
     face, empty = Shot("AF03NES", 6), Shot(None, 5)
     seen, gap, again, gap_again = play([face, empty, face, empty])
-    assert {each.outcome for each in seen} == {Outcome.VALID}
+    # In its first moments nothing has moved yet: it could be a photograph.
+    assert {each.outcome for each in seen[6:]} == {Outcome.VALID}
     assert {each.outcome for each in gap} == {Outcome.NO_FACE}
     assert {each.outcome for each in gap_again} == {Outcome.NO_FACE}
     # An empty room is searched once a second: a face that comes back is seen within that.

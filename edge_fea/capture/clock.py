@@ -8,7 +8,7 @@ clock and its wall time jumps when the network (or nobody) sets it.
 import ctypes
 import os
 import time
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -70,6 +70,11 @@ def system_zone() -> str:
         if name and _is_zone(name):
             return name
     return "Etc/UTC"
+
+
+def zone_named(name: str) -> tzinfo:
+    """The zone of an IANA name; UTC also on a machine that has no table of zones."""
+    return UTC if name in ("Etc/UTC", "UTC") else ZoneInfo(name)
 
 
 def _localtime_link() -> str:

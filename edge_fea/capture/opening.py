@@ -33,5 +33,6 @@ def open_source(settings: CaptureSettings, clock: Clock) -> Source:
     if path is None:
         raise ValueError(f"capture.path is needed with source {settings.source}")
     if settings.source == "video":
-        return VideoFile(path, settings.frame_rate, clock, real_time=True)
-    return PictureFolder(path, settings.frame_rate)
+        # A rehearsal: the file plays as a camera would, now.
+        return VideoFile(path, settings.frame_rate, clock, recorded_at=clock.now(), real_time=True)
+    return PictureFolder(path, settings.frame_rate, recorded_at=clock.now())

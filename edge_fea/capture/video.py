@@ -15,6 +15,8 @@ from edge_fea.errors import NotFoundError, SourceUnreadable
 
 # Containers round the frame count; a file may honestly end a few frames early.
 _COUNT_TOLERANCE = 0.02
+# A longer gap than this is no pause in a recording but a broken header.
+_LONGEST_GAP_S = 3600.0
 
 
 class VideoFile:
@@ -76,11 +78,17 @@ class VideoFile:
             raise RuntimeError("the source is not open")
         schedule = FrameSchedule(self.rate)
         began = self._clock.monotonic()
-        taken = 0
+        taken, before = 0, 0.0
         grabbed = True  # __enter__ grabbed the first
         while grabbed:
             taken += 1
             monotonic = video.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+            if monotonic - before > _LONGEST_GAP_S:
+                jump = monotonic - before
+                raise SourceUnreadable(
+                    f"{self.path}: its timestamps jump by {jump:.0f} s at frame {taken}"
+                )
+            before = monotonic
             sequence = schedule.sequence_at(monotonic)
             if sequence is not None:
                 readable, pixels = video.retrieve()
@@ -114,6 +122,12 @@ def grey(pixels: np.ndarray) -> np.ndarray:
 
 
 def _require_readable(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise SourceUnreadable(
+            f"{str(path)!a}: OpenCV opens only files whose names are UTF-8: rename it"
+        ) from None
     if not path.exists():
         raise NotFoundError(f"no such file: {path}")
     if not path.is_file():

@@ -3,16 +3,16 @@
 import csv
 import json
 import sys
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, get_args
-from zoneinfo import ZoneInfo
 
 import click
 from tabulate import tabulate
 
-from edge_fea.capture.clock import parse_iso, system_zone
+from edge_fea.capture.clock import parse_iso, system_zone, zone_named
 from edge_fea.cli.context import Options, pass_options
 from edge_fea.cli.formats import FORMAT_OPTION, MOMENT
+from edge_fea.errors import UnclearError
 from edge_fea.store import dictionary as data_dictionary
 from edge_fea.store.clips import ClipFilter, ClipReader
 from edge_fea.store.rows import Row
@@ -54,14 +54,16 @@ def summary(
 ) -> None:
     """Gather clips by the patient's local time, with coverage beside every figure.
 
-    The table adds late afternoon less midday of the negative share, and its trend over weeks,
-    both over valid days: days with sufficient clips in enough parts of the day.
+    Clips of two patients or two networks are never gathered into one figure. The table adds late
+    afternoon less midday of the negative share, and its trend over weeks, both over valid days:
+    days with sufficient clips in enough parts of the day.
     """
     settings = options.settings()
     store = settings.store
-    zone = ZoneInfo(settings.device.time_zone or system_zone())
-    wanted = ClipFilter(start, end, patient)
+    zone = zone_named(settings.device.time_zone or system_zone())
     with ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader:
+        wanted = ClipFilter(start, end, patient or _only(reader.patients(), "patient", "--patient"))
+        _only(reader.networks(wanted), "network", "--from and --to between their changes")
         clips = [_local(row, zone) for row in reader.columns_of(_COLUMNS, wanted)]
     rows = [_row(by, period) for period in periods(clips, by)]
     if form == "json":
@@ -97,7 +99,17 @@ def dictionary(form: str) -> None:
         writer.writerows(records)
 
 
-def _local(values: _Values, zone: ZoneInfo) -> LocalClip:
+def _only(names: list[str], what: str, option: str) -> str | None:
+    """The one there is. Two patients, or two networks, are never put into one figure."""
+    if len(names) > 1:
+        raise UnclearError(
+            f"the clips are of {len(names)} {what}s ({', '.join(name[:12] for name in names)}): "
+            f"give {option}"
+        )
+    return names[0] if names else None
+
+
+def _local(values: _Values, zone: tzinfo) -> LocalClip:
     start, duration, seconds, sufficient, *figures = values
     return LocalClip(
         parse_iso(start).astimezone(zone), duration, seconds, bool(sufficient), tuple(figures)

@@ -34,13 +34,16 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]  # generic only in new
         if isinstance(value, datetime):
             return value
         try:
-            return parse_iso(str(value))
+            moment = parse_iso(str(value))
         except ValueError:
             self.fail(
                 f"{value!r} is no ISO 8601 moment such as 2026-11-22 or 2026-11-22T18:00+01:00",
                 param,
                 ctx,
             )
+        if not 1970 <= moment.year < 2200:
+            self.fail(f"{value!r} must lie between 1970 and 2200", param, ctx)
+        return moment
 
 
 MOMENT = _Moment()

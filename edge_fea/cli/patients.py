@@ -13,18 +13,26 @@ from edge_fea.cli.context import Options, pass_options
 from edge_fea.config import DeviceSettings, Settings
 from edge_fea.config.layers import load_value
 from edge_fea.device.session import baseline_rule, load_classifier
+from edge_fea.errors import NotFoundError
 from edge_fea.store.baselines import Baselines
-from edge_fea.store.database import open_for_staff
+from edge_fea.store.database import open_for_reading, open_for_staff
 from edge_fea.store.patients import Stays
 from edge_fea.store.rows import Row
 from edge_fea.summary.baseline import BASELINE_INDICES
 
 
 @contextmanager
-def _open(settings: Settings) -> Iterator[sqlite_utils.Database]:
+def _open(settings: Settings, *, to_read: bool = False) -> Iterator[sqlite_utils.Database]:
     store = settings.store
-    with open_for_staff(store.database, busy_timeout=store.busy_timeout_s) as db:
-        yield db
+    if to_read:
+        db = open_for_reading(store.database, busy_timeout=store.busy_timeout_s)
+        try:
+            yield db
+        finally:
+            db.conn.close()
+    else:
+        with open_for_staff(store.database, busy_timeout=store.busy_timeout_s) as db:
+            yield db
 
 
 @click.group()
@@ -61,7 +69,7 @@ def end(options: Options) -> None:
 @pass_options
 def show(options: Options) -> None:
     """Show who is on the device."""
-    with _open(options.settings()) as db:
+    with _open(options.settings(), to_read=True) as db:
         name = Stays(db).present()
     click.echo(f"patient {name} is on the device" if name else "no patient's stay is running")
 
@@ -79,14 +87,16 @@ class _Work:
 
     def __init__(self, options: Options, name: str | None) -> None:
         self.settings = options.settings()
-        self.name = name
+        self.name = None if name is None else load_value(DeviceSettings, "patient", name)
         self.model = load_classifier(self.settings).manifest.sha256
         self.now = datetime.now(UTC)
 
     @contextmanager
-    def open(self) -> Iterator[tuple[Baselines, str]]:
-        with _open(self.settings) as db:
+    def open(self, *, to_read: bool = False) -> Iterator[tuple[Baselines, str]]:
+        with _open(self.settings, to_read=to_read) as db:
             name = self.name or Stays(db).present() or self.settings.device.patient
+            if not db.table("clips").count_where("patient = ?", [name]):
+                raise NotFoundError(f"no clips of a patient {name}")
             yield Baselines(db, baseline_rule(self.settings)), name
 
 
@@ -96,7 +106,7 @@ class _Work:
 def show_baseline(options: Options, name: str | None) -> None:
     """Show the baseline that holds now, or how far its making is."""
     work = _Work(options, name)
-    with work.open() as (baselines, patient_name):
+    with work.open(to_read=True) as (baselines, patient_name):
         held = baselines.holding(patient_name, work.model, work.now)
         former = baselines.former_network(patient_name, work.model)
         clips, days = baselines.progress(patient_name, work.model, work.now)

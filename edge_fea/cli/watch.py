@@ -20,8 +20,11 @@ from edge_fea.cli.formats import FORMAT_OPTION, MOMENT, clip_line, describe, ech
 from edge_fea.config import Settings
 from edge_fea.device.session import Session, file_seed
 from edge_fea.device.stopping import StopRequest
-from edge_fea.errors import EdgeFeaError, SourceStalled
+from edge_fea.errors import EdgeFeaError, SourceStalled, StoreError
 from edge_fea.store.rows import Row, row_of
+
+# What shells give for a command that Ctrl-C has ended.
+INTERRUPTED = 130
 
 log = logging.getLogger("edge_fea")
 
@@ -41,7 +44,10 @@ def run(options: Options) -> None:
     try:
         with stop.on_signals(), Session(settings, clock) as session:
             _tell_what_was_mended(session, log.warning)
-            recorder = session.live(lambda clip: log.info("%s", clip_line(row_of(clip))))
+            recorder = session.live(
+                lambda clip: log.info("%s", clip_line(row_of(clip))),
+                lambda error: log.warning("not written yet, kept in memory: %s", error),
+            )
             with open_source(settings.capture, clock) as source:
                 log.info("watching %s", settings.capture.source)
                 recorder.record(source, stop)
@@ -68,11 +74,15 @@ def demo(options: Options) -> None:
     )
     clock = SystemClock()
     source = DemoSource(settings.capture.frame_rate, clock.now())
-    with Session(settings, clock) as session:
-        rows = _record_file(session, source, "demo", "staged video", paused=source.is_paused)
+    rows: list[Row] = []
+    stop = StopRequest()
+    with stop.on_signals(), Session(settings, clock) as session:
+        _record_file(session, source, "demo", "staged video", rows, stop, paused=source.is_paused)
     for row in rows:
         click.echo(describe(row))
     click.echo(f"database: {database.absolute()}")
+    if stop.requested:
+        sys.exit(INTERRUPTED)
 
 
 @click.command()
@@ -97,23 +107,31 @@ def analyze(
     """Summarise recorded VIDEOS (or folders of pictures) as the device would have.
 
     The same file gives the same clips: doing it twice changes nothing. A file that cannot be read
-    is reported, the others are still done, and the exit code is that of the first failure.
+    is reported, the others are still done, and the exit code is that of the first failure. Ctrl-C
+    keeps what was read until then and ends with 130.
     """
     settings = options.settings({"device.patient": patient})
     clock = SystemClock()
     rows: list[Row] = []
     failures: list[EdgeFeaError] = []
-    with Session(settings, clock) as session:
+    stop = StopRequest()
+    with stop.on_signals(), Session(settings, clock) as session:
         _tell_what_was_mended(session, lambda text: click.echo(f"edge-fea: {text}", err=True))
         for path in videos:
+            if stop.requested:
+                break
             try:
                 kind = "pictures" if path.is_dir() else "video"
                 source = _open_recorded(path, settings, clock, recorded_at, real_time)
-                rows += _record_file(session, source, kind, path.name, path)
+                _record_file(session, source, kind, path.name, rows, stop, path)
             except EdgeFeaError as error:
                 click.echo(f"edge-fea: {error}", err=True)
                 failures.append(error)
+                if isinstance(error, StoreError):
+                    break
     echo_clips(rows, form)
+    if stop.requested:
+        sys.exit(INTERRUPTED)
     if failures:
         sys.exit(failures[0].exit_code)
 
@@ -132,15 +150,22 @@ def _record_file(
     source: VideoFile | PictureFolder | DemoSource,
     kind: str,
     title: str,
+    rows: list[Row],
+    stop: StopRequest,
     path: Path | None = None,
     paused: Callable[[float], bool] = lambda _: False,
-) -> list[Row]:
-    """Record to the end of ``source``, with a progress bar on a terminal; the clips' rows."""
+) -> None:
+    """Record to the end of ``source``, with a progress bar on a terminal; the clips go to ``rows``.
+
+    They do so too when the recording ends with an error: what was read until there is kept.
+    """
     seed = file_seed(path, source.recorded_at) if path else source.recorded_at.isoformat().encode()
     with source, _progress(title, source.duration) as progress:
         recorder = session.recorded(kind, seed=seed, progress=progress, paused=paused)
-        recorder.record(source, StopRequest())
-    return [row_of(clip) for clip in recorder.clips]
+        try:
+            recorder.record(source, stop)
+        finally:
+            rows += [row_of(clip) for clip in recorder.clips]
 
 
 @contextmanager

@@ -156,7 +156,7 @@ class ClipSettings(_Section):
         float, _number(0, 1, "Share of a clip's seconds that must be valid for scores.")
     ] = 0.5
     sufficient_seconds: Annotated[
-        int, _number(1, 600, "Valid seconds that a clip must have for scores.")
+        int, _number(2, 600, "Valid seconds that a clip must have for scores.")
     ] = 60
     development: Annotated[
         bool, Field(description="Allows clips shorter than 300 s. Never on a patient's device.")

@@ -5,16 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
+from edge_fea.capture.clock import zone_named
 from edge_fea.capture.frame import Frame, Source
 from edge_fea.config import ClipSettings
 from edge_fea.device.stopping import StopRequest
-from edge_fea.errors import SourceError, SourceStalled
+from edge_fea.errors import SourceError, SourceStalled, StoreBusy, StoreError, StoreFull
 from edge_fea.summary.clip import ClipAccumulator, Sufficiency
 from edge_fea.summary.record import ClipSummary, EndedBy, Recording, clip_id
 from edge_fea.vision.boxes import Grey
 from edge_fea.vision.observation import Observation, Outcome
+
+# Clips that wait in memory while the disk is full: a day of them.
+_MOST_UNWRITTEN = 288
 
 
 class Watcher(Protocol):
@@ -40,6 +43,9 @@ class Hooks:
 
     progress: Callable[[float], None] = lambda _: None
     """Called after each frame due, with its time."""
+
+    trouble: Callable[[StoreError], None] = lambda _: None
+    """Told when a clip cannot be written yet; it is kept in memory and tried again."""
 
     synchronized: Callable[[], bool | None] = lambda: None
     """Whether wall time is right; asked at the start of each clip."""
@@ -72,21 +78,23 @@ class Recorder:
         self._frames_per_clip = math.ceil(settings.length_s * self._rate - 1e-9)
         self._frames_per_checkpoint = max(1, round(settings.checkpoint_s * self._rate))
         self._sufficiency = Sufficiency(settings.sufficient_coverage, settings.sufficient_seconds)
-        self._zone = ZoneInfo(recording.zone)
+        self._zone = zone_named(recording.zone)
         self._next = 0
         self._wall_of_zero: datetime | None = None
         self._monotonic_of_zero = 0.0
         self._was_paused = False
         self._patient = recording.patient
         self._running: _RunningClip | None = None
+        self._unwritten: list[ClipSummary] = []
         self.clips: list[ClipSummary] = []
         """The clips that have ended."""
 
     def record(self, source: Source, stop: StopRequest) -> None:
         """Record ``source``, which is open, to its end.
 
-        Whatever ends the recording, the running clip is closed and saved first; then the source's
-        error, if there was one, is raised again.
+        Whatever ends the recording, the running clip is closed and saved first; then the error, if
+        there was one, is raised again. Raises StoreBusy or StoreFull when clips could not be
+        written even at the end.
         """
         frames = source.frames()
         try:
@@ -102,7 +110,13 @@ class Recorder:
         except SourceError:
             self._end(EndedBy.CAMERA_LOST)
             raise
-        self._end(EndedBy.STOP)
+        except Exception:
+            self._end(EndedBy.STOP)
+            raise
+        else:
+            self._end(EndedBy.STOP)
+        finally:
+            self._write_out(last=True)
 
     def _take(self, frame: Frame) -> None:
         while self._next < frame.sequence:
@@ -135,7 +149,7 @@ class Recorder:
         if due >= self._frames_per_clip:
             self._end(EndedBy.FULL)
         elif due % self._frames_per_checkpoint == 0:
-            self._hooks.save(self._summary(clip, None))
+            self._save(self._summary(clip, None))
 
     def _start_clip(self, sequence: int) -> "_RunningClip":
         if self._wall_of_zero is None:
@@ -154,8 +168,29 @@ class Recorder:
         clip, self._running = self._running, None
         if clip is not None:
             summary = self._summary(clip, reason)
-            self._hooks.save(summary)
             self.clips.append(summary)
+            self._save(summary)
+
+    def _save(self, clip: ClipSummary) -> None:
+        self._unwritten = [each for each in self._unwritten if each.clip_id != clip.clip_id]
+        self._unwritten.append(clip)
+        self._write_out()
+
+    def _write_out(self, *, last: bool = False) -> None:
+        """Write what is waiting. A full disk or a busy database does not end the recording.
+
+        Clips wait in memory, up to a day's worth, and are written with the next one; what cannot
+        be written even at the end raises.
+        """
+        while self._unwritten:
+            try:
+                self._hooks.save(self._unwritten[0])
+            except (StoreBusy, StoreFull) as error:
+                if last or len(self._unwritten) > _MOST_UNWRITTEN:
+                    raise
+                self._hooks.trouble(error)
+                return
+            del self._unwritten[0]
 
     def _summary(self, clip: "_RunningClip", reason: EndedBy | None) -> ClipSummary:
         duration = self._length_s if reason is EndedBy.FULL else None

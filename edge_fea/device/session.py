@@ -12,7 +12,7 @@ from edge_fea import __version__
 from edge_fea.capture.clock import Clock, boot_id, system_zone
 from edge_fea.config import Settings
 from edge_fea.device.recorder import Hooks, Recorder
-from edge_fea.errors import NotFoundError
+from edge_fea.errors import NotFoundError, StoreError
 from edge_fea.store.clips import ClipRecorder
 from edge_fea.summary.baseline import BaselineRule
 from edge_fea.summary.record import ClipSummary, Recording
@@ -47,6 +47,7 @@ class Session:
             now=clock.now(),
             rule=baseline_rule(settings),
             keep_series=settings.store.keep_series,
+            series_days=settings.store.series_days,
         )
 
     def __enter__(self) -> Self:
@@ -60,11 +61,16 @@ class Session:
     ) -> None:
         self.store.close()
 
-    def live(self, on_clip: Callable[[ClipSummary], None]) -> Recorder:
+    def live(
+        self,
+        on_clip: Callable[[ClipSummary], None],
+        on_trouble: Callable[[StoreError], None] = lambda _: None,
+    ) -> Recorder:
         """A recorder for a camera."""
         hooks = Hooks(
             save=self._saving(on_clip),
             synchronized=self.clock.synchronized,
+            trouble=on_trouble,
             patient=self.store.patient_present,
         )
         return self._recorder(self.settings.capture.source, hooks, boot=boot_id())
@@ -107,10 +113,18 @@ class Session:
         return save
 
     def _fingerprint(self) -> bytes:
-        settings = self.settings.model_dump(
-            mode="json", exclude={"store": True, "vision": {"network", "threads"}}
-        )
-        relevant = {"settings": settings, "network": self.classifier.manifest.sha256}
+        """What, beside the file, decides a clip's figures: the same again is the same clip."""
+        settings = self.settings
+        relevant = {
+            "vision": settings.vision.model_dump(
+                mode="json", exclude={"network", "runtime", "threads"}
+            ),
+            "clip": settings.clip.model_dump(mode="json", exclude={"checkpoint_s", "development"}),
+            "frame_rate": settings.capture.frame_rate,
+            "device": settings.device.identity(),
+            "patient": settings.device.patient,
+            "network": self.classifier.manifest.sha256,
+        }
         return json.dumps(relevant, sort_keys=True).encode()
 
 

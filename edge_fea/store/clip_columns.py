@@ -150,8 +150,8 @@ for _label in LABELS:
         *_interval(f"mean_{_label}", f"mean_{_label}"),
         score(
             f"n_eff_{_label}",
-            f"Effective seconds behind mean_{_label}; below {MINIMUM_N_EFF:g} the interval covers "
-            "less than it says",
+            f"Effective seconds behind mean_{_label}; below {MINIMUM_N_EFF:g} the figure stands on "
+            "little",
             "n^2 / sum over pairs of the fitted autocorrelation",
             low=1,
         ),

@@ -36,6 +36,7 @@ class ClipRecorder:
         now: datetime,
         rule: BaselineRule = DEFAULT_RULE,
         keep_series: bool = False,
+        series_days: int = 90,
     ) -> None:
         self._path = path
         self.opened: Opened = open_for_recording(path, busy_timeout=busy_timeout, now=now)
@@ -44,6 +45,7 @@ class ClipRecorder:
         self._baselines = Baselines(self._db, rule)
         self._stays = Stays(self._db)
         self._keep_series = keep_series
+        self._series_days = series_days
         self._version = -1
         self._present: str | None = None
         try:
@@ -77,6 +79,7 @@ class ClipRecorder:
             if clip.ended_by is not None:
                 end = clip.start + timedelta(seconds=clip.figures.duration_s)
                 self._baselines.update_daily(row["patient"], row["model_sha256"], end)
+                self._drop_old_series(end)
 
     def patient_present(self) -> str | None:
         """The pseudonym of the patient whose stay is running, None without one.
@@ -90,14 +93,11 @@ class ClipRecorder:
                 self._version, self._present = version, self._stays.present()
         return self._present
 
-    def drop_series_before(self, moment: datetime) -> int:
-        """Remove second series of clips that started before ``moment``; how many rows."""
-        with translated(self._path), self._db.atomic():
-            return self._db.execute(
-                "DELETE FROM seconds WHERE clip_id IN "
-                "(SELECT clip_id FROM clips WHERE start_utc < ?)",
-                [iso(moment)],
-            ).rowcount
+    def _drop_old_series(self, now: datetime) -> None:
+        self._db.execute(
+            "DELETE FROM seconds WHERE clip_id IN (SELECT clip_id FROM clips WHERE start_utc < ?)",
+            [iso(now - timedelta(days=self._series_days))],
+        )
 
     def _save_series(self, clip: ClipSummary) -> None:
         series = clip.figures.series
@@ -194,6 +194,23 @@ class ClipReader:
                 f"SELECT {listed} FROM clips WHERE {condition} ORDER BY start_utc",  # noqa: S608
                 values,
             )
+
+    def patients(self) -> list[str]:
+        """The pseudonyms that have clips."""
+        return self._distinct("patient", ClipFilter())
+
+    def networks(self, wanted: ClipFilter) -> list[str]:
+        """The networks that the wanted clips were read with, by SHA-256."""
+        return self._distinct("model_sha256", wanted)
+
+    def _distinct(self, column: str, wanted: ClipFilter) -> list[str]:
+        condition, values = wanted.where()
+        with translated(self._path):
+            rows = self._db.execute(
+                f"SELECT DISTINCT {column} FROM clips WHERE {condition} ORDER BY 1",  # noqa: S608
+                values,
+            )
+            return [value for (value,) in rows]
 
     def columns(self) -> list[str]:
         """The names of all columns."""

@@ -15,12 +15,15 @@ from edge_fea.errors import (
     NotFoundError,
     SchemaTooNew,
     StoreBusy,
+    StoreDamaged,
     StoreError,
     StoreUnwritable,
 )
 from edge_fea.store.errors_from_sqlite import translated
 from edge_fea.store.integrity import Rescue, is_sound, rescue, unused
 from edge_fea.store.schema import known, migrations
+
+_MAGIC = b"SQLite format 3\0"
 
 
 class RecorderLock:
@@ -82,6 +85,7 @@ def open_for_recording(path: Path, *, busy_timeout: float, now: datetime) -> Ope
     Raises StoreUnwritable, StoreBusy, StoreFull, StoreDamaged or SchemaTooNew.
     """
     require_writable(path)
+    _refuse_foreign(path)
     lock = RecorderLock(path)
     try:
         with translated(path):
@@ -101,6 +105,16 @@ def open_for_recording(path: Path, *, busy_timeout: float, now: datetime) -> Ope
         raise
 
 
+def _refuse_foreign(path: Path) -> None:
+    """A file that is no database and that edge-fea has never used is somebody else's."""
+    lock = path.with_name(path.name + ".lock")
+    if lock.exists() or not path.is_file() or path.stat().st_size == 0:
+        return
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise StoreDamaged(f"{path} is no SQLite database, and is left as it is: name another")
+
+
 def open_for_reading(path: Path, *, busy_timeout: float) -> sqlite_utils.Database:
     """Open ``path`` without ever changing its data, while another process records or not.
 
@@ -108,8 +122,11 @@ def open_for_reading(path: Path, *, busy_timeout: float) -> sqlite_utils.Databas
     not read it.
     """
     folder = path.parent
-    if os.access(folder, os.X_OK) and (not path.exists() or path.stat().st_size == 0):
+    may_look = not os.path.isdir(folder) or os.access(folder, os.X_OK)  # noqa: PTH112
+    if may_look and (not path.exists() or path.stat().st_size == 0):
         raise NotFoundError(f"no database {path}: nothing has been recorded there")
+    if os.path.isdir(path):  # noqa: PTH112
+        raise StoreError(f"{path} is a folder, not a database")
     if not os.access(path, os.R_OK):
         raise StoreError(f"cannot read {path}: this user may not")
     with translated(path):

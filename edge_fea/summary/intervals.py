@@ -21,11 +21,13 @@ _DECAYS = np.concatenate([np.arange(0.02, 0.9, 0.02), np.arange(0.9, 0.992, 0.00
 # 5 % point of what independent seconds give.
 _EVIDENCE = 4.0
 _ROUNDS = 8
+# Variances below this are rounding: nothing varied.
+_ROUNDING = 1e-18
 # The variance is itself estimated, from about a fifth as many degrees of freedom as there are
 # effective seconds: what makes the intervals cover 95 % in simulation.
 _FREEDOM = 0.2
 MINIMUM_N_EFF = 10.0
-"""Below this many effective seconds the interval covers less than it says, and is flagged."""
+"""Below this many effective seconds a figure stands on little, and is flagged."""
 
 # Two-sided 95 % points of Student's t by degrees of freedom.
 _FREEDOMS = np.array([1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 15, 20, 30, 60, 120, np.inf])
@@ -65,7 +67,7 @@ def mean_interval(seconds: npt.NDArray[np.int64], values: Floats) -> MeanInterva
     share = _variance_share(seconds, values - mean)
     n_eff = min(float(n), 1.0 / share)
     variance = float(values.var()) * share / (1.0 - share) if n > 1 else 0.0
-    if variance <= 0.0 or not 0.0 < mean < 1.0:
+    if variance <= _ROUNDING or not 0.0 < mean < 1.0:
         return MeanInterval(mean, mean, mean, n_eff)
     reach = t_point(_FREEDOM * n_eff) * np.sqrt(variance) / (mean * (1.0 - mean))
     centre = np.log(mean / (1.0 - mean))
@@ -91,7 +93,7 @@ def _variance_share(seconds: npt.NDArray[np.int64], deviations: Floats) -> float
     present[seconds - seconds[0]] = 1.0
     products, pairs = _lagged(series), np.rint(_lagged(present))
     covariances = products / np.maximum(pairs, 1.0)
-    if covariances[0] <= 0.0:
+    if covariances[0] <= _ROUNDING:
         return least
     fitted = slice(1, lags + 1)
     weight = pairs[fitted]

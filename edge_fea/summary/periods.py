@@ -183,7 +183,8 @@ def weekly_trend(
 ) -> Trend | None:
     """Theil-Sen slope of a figure's weekly means (Sen 1968), over weeks with valid days.
 
-    The interval is Sen's, by ranks of the pairwise slopes. None with fewer than four weeks.
+    The interval is Sen's, by ranks of the pairwise slopes. None with fewer than five
+    weeks, which have no 95 % interval.
     """
     weeks: dict[int, list[LocalClip]] = {}
     for day, of_day in days.items():
@@ -195,11 +196,11 @@ def weekly_trend(
         if value is not None:
             points.append((week, value))
     n = len(points)
-    if n < 4:
+    if n < 5:
         return None
     slopes = np.sort([(y1 - y0) / (x1 - x0) for (x0, y0), (x1, y1) in combinations(points, 2)])
     # Kendall's variance of the number of concordant less discordant pairs.
     spread = 1.96 * math.sqrt(n * (n - 1) * (2 * n + 5) / 18.0)
-    low = max(0, math.floor((len(slopes) - spread) / 2.0))
+    low = max(0, math.floor((len(slopes) - spread) / 2.0) - 1)
     high = min(len(slopes) - 1, math.ceil((len(slopes) + spread) / 2.0))
     return Trend(float(np.median(slopes)), float(slopes[low]), float(slopes[high]), n)

@@ -2,7 +2,8 @@
 
 The second series is one row of seven probabilities for each whole second that holds a valid
 frame, float64, shape (seconds, 7), in the order of ``edge_fea.emotions.LABELS``. All figures are
-taken on it, so that none depends on the frame rate.
+taken on it: the means do not depend on the frame rate, spreads a little, as more frames in a second
+average out more of the network's noise.
 """
 
 from dataclasses import dataclass

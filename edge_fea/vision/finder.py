@@ -29,13 +29,18 @@ class FaceFinder:
         self.count = 0
         """Faces seen at the last search of the whole frame."""
 
-    def find(self, picture: Grey, held: Box | None, monotonic: float) -> list[Box] | None:
-        """Faces in ``picture``, largest first; None where the last answer still stands."""
+    def find(
+        self, picture: Grey, held: Box | None, monotonic: float, *, must: bool = False
+    ) -> list[Box] | None:
+        """Faces in ``picture``, largest first; None where the last answer still stands.
+
+        With ``must`` there is always an answer.
+        """
         if held is not None and not self._is_over(self._full_every, monotonic):
             near = self._frontal.search_around(picture, held)
             if near:
                 return near
-        if not self._is_over(0.0 if held is not None else self._absent_every, monotonic):
+        if held is None and not must and not self._is_over(self._absent_every, monotonic):
             return None
         self._searched_at = monotonic
         found = self._frontal.search(picture)

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from edge_fea.vision.boxes import Grey
 
 _SIDE = 48
-# Two frames a second apart are compared, whatever the frame rate: half a second to 1.5 s.
-_LEAST_S, _MOST_S = 0.95, 1.5
+# Two frames a second apart are compared, whatever the frame rate; at slow and odd rates up to two.
+_LEAST_S, _MOST_S = 0.95, 1.95
 # Haar's boxes tremble by a few percent; a larger shift is no tremble and is not undone.
 _LARGEST_SHIFT = 4.0
 # What the shift brings in at the edges is left out.

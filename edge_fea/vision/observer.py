@@ -7,7 +7,7 @@ from edge_fea.vision.boxes import Box, Grey
 from edge_fea.vision.classifier import Classifier
 from edge_fea.vision.finder import FaceFinder
 from edge_fea.vision.geometry import face_crop
-from edge_fea.vision.liveness import StillPlaces
+from edge_fea.vision.liveness import Liveness, LivePlaces
 from edge_fea.vision.motion import MotionEnergy
 from edge_fea.vision.observation import Observation, Outcome
 from edge_fea.vision.patient import Zone, choose
@@ -33,7 +33,7 @@ class Observer:
         self._finder = FaceFinder(settings)
         self._zone = Zone(*settings.zone)
         self._motion = MotionEnergy()
-        self._stillness = StillPlaces(settings.still_change)
+        self._liveness = LivePlaces(settings.still_change, settings.still_s)
         self._last_box: Box | None = None
         self._last_seen = 0.0
         self._standing = Outcome.NO_FACE  # the outcome of the last search that found no patient
@@ -41,7 +41,9 @@ class Observer:
     def observe(self, picture: Grey, sequence: int, monotonic: float) -> Observation:
         """What becomes of ``picture``, uint8 (height, width), taken at ``monotonic`` seconds."""
         held = self._held(monotonic)
-        candidates = self._finder.find(picture, held, monotonic)
+        # After a valid frame nothing stands that could be said again without looking.
+        must = self._standing is Outcome.VALID
+        candidates = self._finder.find(picture, held, monotonic, must=must)
         if candidates is None:
             return self._without(sequence, self._standing)
         faces = self._possible_patients(picture, candidates, monotonic)
@@ -62,11 +64,12 @@ class Observer:
             reading = self._classifier.read(crop)
             if not self._classifier.is_face(reading):
                 outcome = Outcome.NOT_A_FACE
-        if outcome is not Outcome.NOT_A_FACE and self._is_still(picture, box, monotonic):
+        alive = self._liveness.look(picture, box, monotonic)
+        if outcome is Outcome.VALID and alive is not Liveness.ALIVE:
             outcome = Outcome.NOT_LIVE
         # Neither a curtain nor a photograph is held: the patient's own face is looked for beside
-        # it.
-        deceptive = outcome in (Outcome.NOT_A_FACE, Outcome.NOT_LIVE)
+        # it. A patient who lies still is held, or a visitor would be taken for the patient.
+        deceptive = outcome is Outcome.NOT_A_FACE or alive is Liveness.UNPROVEN
         self._last_box, self._last_seen = None if deceptive else box, monotonic
         self._standing = outcome
         if outcome is not Outcome.VALID or reading is None:
@@ -83,10 +86,10 @@ class Observer:
     def _possible_patients(
         self, picture: Grey, candidates: list[Box], monotonic: float
     ) -> list[Box]:
-        """Of several candidates those that pass the face check and in which something moves.
+        """Of several candidates those that pass the face check and in which something has moved.
 
-        A curtain or a photograph must not make a rival of the patient. When all are still they
-        all stay, and whichever is chosen is not_live.
+        A curtain or a photograph must not make a rival of the patient. Where nothing has moved in
+        any of them, all stay.
         """
         if len(candidates) < 2:
             return candidates
@@ -95,12 +98,8 @@ class Observer:
             for box in candidates
             if self._classifier.is_face(self._classifier.read(self._crop(picture, box)))
         ]
-        moving = [box for box in faces if not self._is_still(picture, box, monotonic)]
-        return moving or faces[:1]
-
-    def _is_still(self, picture: Grey, box: Box, monotonic: float) -> bool:
-        still = self._stillness.seconds_still(picture, box, monotonic)
-        return still >= self._settings.still_s
+        looks = {box: self._liveness.look(picture, box, monotonic) for box in faces}
+        return [box for box in faces if looks[box] is not Liveness.UNPROVEN] or faces
 
     def _crop(self, picture: Grey, box: Box) -> Grey:
         return face_crop(picture, box, self._input.size, self._input.margin)

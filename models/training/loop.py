@@ -57,10 +57,7 @@ class Batches:
             )
             targets.append(crops.targets[place])
         smooth = stage.smoothing
-        sums = np.stack(targets)
-        # A box without a face has no target at all, and so no part in the seven classes' loss.
-        labelled = sums.sum(axis=1, keepdims=True) > 0
-        soft = np.where(labelled, sums * (1 - smooth) + smooth / len(LABELS), 0.0)
+        soft = np.stack(targets) * (1 - smooth) + smooth / len(LABELS)
         return np.stack(images)[..., None], soft.astype(np.float32)
 
     def stream(self, first: int, last: int) -> Iterator[Batch]:
@@ -80,8 +77,6 @@ def _chances(crops: Crops, balance: float) -> npt.NDArray[np.float64]:
     counts = crops.targets.sum(axis=0).astype(np.float64)
     weights = np.where(counts > 0, np.maximum(counts, 1.0), 1.0) ** -balance
     chances = np.asarray(crops.targets, np.float64) @ weights
-    if not chances.any():
-        chances = np.ones(len(crops))
     return np.asarray(chances / chances.sum())
 
 
@@ -114,9 +109,7 @@ class Trainer:
         self.model, self.stage, self.folder, self.seed = model, stage, folder, seed
         self.progress = Progress()
         folder.mkdir(parents=True, exist_ok=True)
-        self._trained = [
-            v for v in model.trainable_variables if stage.face or not _is_face(v.path)
-        ]
+        self._trained = [v for v in model.trainable_variables if not _is_face(v.path)]
         self._optimizer = keras.optimizers.AdamW(
             stage.rate, weight_decay=stage.weight_decay or None, clipnorm=2.0
         )
@@ -128,14 +121,8 @@ class Trainer:
 
     def _one_step(self, crops: tf.Tensor, targets: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            outputs = self.model(normalise(crops), training=True)
-            loss = tf.reduce_mean(
-                tf.nn.softmax_cross_entropy_with_logits(targets, outputs["logits"])
-            )
-            if self.stage.face:
-                is_face = tf.minimum(tf.reduce_sum(targets, axis=1, keepdims=True), 1.0)
-                error = tf.nn.sigmoid_cross_entropy_with_logits(is_face, outputs["face"])
-                loss += self.stage.face * tf.reduce_mean(error)
+            logits = self.model(normalise(crops), training=True)["logits"]
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
         gradients = tape.gradient(loss, self._trained)
         self._optimizer.apply(gradients)
         for mean, weight in zip(self._average, self.model.weights, strict=True):

@@ -173,7 +173,8 @@ def _emblem(
         if rng.random() < 0.5:
             cv2.ellipse(picture, at(x, height), size(wide, high), 0, 0, 360, dark, -1)
         else:
-            cv2.rectangle(picture, at(x - wide, height - high), at(x + wide, height + high), dark, -1)
+            corner = at(x + wide, height + high)
+            cv2.rectangle(picture, at(x - wide, height - high), corner, dark, -1)
     if rng.random() < 0.5:
         y = height - rng.uniform(0.1, 0.2)
         cv2.rectangle(picture, at(-0.35, y), at(0.35, y + 0.04), dark, -1)

@@ -14,9 +14,7 @@ class Stage:
     source: a picture is drawn in proportion to its label's count to the power of minus this, so 0
     leaves the source as it is and 1 makes all labels equally frequent. ``rate`` is the highest
     learning rate: it rises over ``warmup`` steps and falls by a half cosine to ``rate_end``.
-    ``smoothing`` spreads that much of each target evenly over the labels. ``face`` is the weight of
-    the face check's loss; where it is not 0 the source "negatives" must have a share, and its boxes
-    count for the face check alone.
+    ``smoothing`` spreads that much of each target evenly over the labels.
     """
 
     name: str
@@ -31,7 +29,6 @@ class Stage:
     smoothing: float = 0.05
     weight_decay: float = 1e-3
     ema: float = 0.998
-    face: float = 0.0
     strength: Strength = field(default_factory=Strength)
     validate_every: int = 500
 
@@ -58,7 +55,6 @@ class Preset:
 
 WILD = {"ferplus": 0.85, "lfw": 0.15}
 ALL = {"kdef": 0.35, "ferplus": 0.53, "lfw": 0.12}
-WITH_BOXES = {"kdef": 0.30, "ferplus": 0.43, "lfw": 0.12, "negatives": 0.15}
 
 PRESETS = {
     "ship": Preset(
@@ -68,9 +64,7 @@ PRESETS = {
             Stage("pretrain-48", 48, 7000, WILD, rate=1.5e-3, warmup=200),
             Stage("pretrain", 64, 800, WILD, rate=6e-4, validate_every=800),
             Stage("finetune-96", 96, 1500, ALL, rate=5e-4, ema=0.99, validate_every=400),
-            # The face check learns together with the seven classes: on features that were made
-            # without it, it let half of the false boxes through.
-            Stage("settle", 148, 600, WITH_BOXES, rate=6e-4, ema=0.99, face=0.3, validate_every=200),
+            Stage("settle", 148, 400, ALL, rate=4e-4, warmup=20, ema=0.98, validate_every=200),
         ),
     ),
     # Adam, mini-batches of 32, 100 epochs, a learning rate of 1e-5, categorical cross-entropy;

@@ -15,7 +15,6 @@ import cv2
 import keras
 import numpy as np
 
-from edge_fea.emotions import LABELS
 from models.training import readers
 from models.training.data import (
     FOLDS,
@@ -27,7 +26,6 @@ from models.training.data import (
     without_duplicates,
 )
 from models.training.loop import Batches, Trainer
-from models.training.negatives import Negatives
 from models.training.network import NetworkConfig, build, normalise
 from models.training.presets import PRESETS, Stage
 
@@ -72,7 +70,6 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--stage", action="append", help="a stage of the preset (default: all)")
     new.add_argument("--out", type=Path, required=True, help="folder outside the repository")
     new.add_argument("--cache", type=Path, help="where crops are kept (default: OUT/../cache)")
-    new.add_argument("--negatives", type=Path, help="boxes without a face, from negatives")
     new.add_argument("--start", type=Path, help="weights (.weights.h5) to begin with")
     new.add_argument(
         "--fold", default="0", choices=[*map(str, range(FOLDS)), "none"],
@@ -103,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def load(
-    names: set[str], fold: str, cache: Path | None, boxes: Path | None = None
+    names: set[str], fold: str, cache: Path | None
 ) -> tuple[dict[str, Crops], dict[str, Crops]]:
     """The named standard sources for training, and the crops to validate on.
 
@@ -142,19 +139,7 @@ def load(
                 valid[group] = device.take(device.groups == group)
         else:
             train["kdef"] = kdef
-    if "negatives" in names:
-        if boxes is None:
-            raise SystemExit("this stage trains the face check: name its boxes with --negatives")
-        train["negatives"] = boxes_without_faces(boxes)
     return train, valid
-
-
-def boxes_without_faces(file: Path) -> Crops:
-    """The mined boxes that are for training, with targets of zeros: no label at all."""
-    mined = Negatives.read(file)
-    mined = mined.take(~mined.held_out())
-    none = np.zeros((len(mined), len(LABELS)), np.float32)
-    return Crops(mined.images, none, mined.groups, mined.groups, mined.margin)
 
 
 def device_crops(crops: Crops, size: int) -> np.ndarray:
@@ -220,8 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cv2.setNumThreads(1)
     keras.utils.set_random_seed(options.seed)
 
-    names = {name for stage in stages for name in stage.shares}
-    train, valid = load(names, options.fold, cache, options.negatives)
+    train, valid = load({name for stage in stages for name in stage.shares}, options.fold, cache)
     for option, read in (("folder", readers.read_folder), ("ravdess", readers.read_ravdess)):
         for name, path in named(getattr(options, option), f"--{option}").items():
             held_out = valid.get("frontal")

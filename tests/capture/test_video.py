@@ -209,3 +209,10 @@ def test_grey_takes_every_layout_that_opencv_decodes_to(shape: tuple[int, ...]) 
     got = grey(np.full(shape, 77, np.uint8))
     assert got.shape == (4, 5)
     assert (got == 77).all()
+
+
+def test_a_name_that_opencv_cannot_open_is_refused(tmp_path: Path, clock: FakeClock) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xe4r.avi"))
+    path.write_bytes(b"RIFF")
+    with pytest.raises(SourceUnreadable, match="names are UTF-8"):
+        VideoFile(path, 4.0, clock)

@@ -13,13 +13,13 @@ from edge_fea.capture.frame import Frame
 from edge_fea.config import ClipSettings
 from edge_fea.device.recorder import Hooks, Recorder
 from edge_fea.device.stopping import StopRequest
-from edge_fea.errors import SourceStalled, SourceUnreadable
+from edge_fea.errors import SourceStalled, SourceUnreadable, StoreBusy, StoreFull
 from edge_fea.summary.record import ClipSummary, EndedBy, Recording
 from edge_fea.vision.observation import Observation, Outcome
 from tests.conftest import NOON
 
 PICTURE = np.zeros((4, 4), np.uint8)
-TEN_SECONDS = ClipSettings(length_s=10, checkpoint_s=3, development=True, sufficient_seconds=1)
+TEN_SECONDS = ClipSettings(length_s=10, checkpoint_s=3, development=True, sufficient_seconds=2)
 
 
 class Script:
@@ -55,6 +55,11 @@ def record(source: Script, rules=TEN_SECONDS, *, seed=None, zone="Europe/Berlin"
     )
     recorder.record(source, StopRequest())
     return recorder.clips, saved
+
+
+def recorder_with(save, watcher=None, **hooks) -> Recorder:
+    recording = Recording("dev", "P1", "0", "a" * 64, "Etc/UTC", "demo", 4.0, None)
+    return Recorder(recording, watcher or AlwaysValid(), TEN_SECONDS, Hooks(save=save, **hooks))
 
 
 def test_clips_follow_one_another_without_a_gap() -> None:
@@ -105,12 +110,7 @@ def test_checkpoints_save_the_running_clip_under_the_same_id() -> None:
 
 def test_a_stalled_camera_closes_the_clip_with_the_time_waited() -> None:
     saved: list[ClipSummary] = []
-    recorder = Recorder(
-        Recording("dev", "P1", "0", "a" * 64, "Etc/UTC", "demo", 4.0, None),
-        AlwaysValid(),
-        TEN_SECONDS,
-        Hooks(save=saved.append),
-    )
+    recorder = recorder_with(saved.append)
     with pytest.raises(SourceStalled):
         recorder.record(Script(range(8), error=SourceStalled("no frame", 5.0)), StopRequest())
     (clip,) = recorder.clips
@@ -120,24 +120,14 @@ def test_a_stalled_camera_closes_the_clip_with_the_time_waited() -> None:
 
 
 def test_a_camera_that_never_gave_a_frame_leaves_no_clip() -> None:
-    recorder = Recorder(
-        Recording("dev", "P1", "0", "a" * 64, "Etc/UTC", "demo", 4.0, None),
-        AlwaysValid(),
-        TEN_SECONDS,
-        Hooks(save=lambda _: None),
-    )
+    recorder = recorder_with(lambda _: None)
     with pytest.raises(SourceStalled):
         recorder.record(Script([], error=SourceStalled("no frame", 5.0)), StopRequest())
     assert recorder.clips == []
 
 
 def test_a_file_that_breaks_off_keeps_what_was_read() -> None:
-    recorder = Recorder(
-        Recording("dev", "P1", "0", "a" * 64, "Etc/UTC", "video", 4.0, None),
-        AlwaysValid(),
-        TEN_SECONDS,
-        Hooks(save=lambda _: None),
-    )
+    recorder = recorder_with(lambda _: None)
     with pytest.raises(SourceUnreadable):
         recorder.record(Script(range(50), error=SourceUnreadable("cut")), StopRequest())
     assert [clip.ended_by for clip in recorder.clips] == [EndedBy.FULL, EndedBy.CAMERA_LOST]
@@ -149,6 +139,46 @@ def test_a_pause_ends_the_clip_and_is_counted_in_the_next() -> None:
     assert clips[0].figures.coverage.frames_due == 8
     assert clips[1].figures.coverage.outcomes[Outcome.PAUSED] == 8
     assert clips[1].figures.coverage.frames_captured == 24
+
+
+def test_a_full_disk_keeps_clips_in_memory_until_there_is_room() -> None:
+    written: dict[str, ClipSummary] = {}
+    troubles: list[Exception] = []
+
+    def save(clip: ClipSummary) -> None:
+        # The disk is full from the first clip's end until the third has begun.
+        if 0 < len(troubles) < 3 or (clip.ended_by and not troubles):
+            raise StoreFull("no space left")
+        written[clip.clip_id] = clip
+
+    recorder = recorder_with(save, trouble=troubles.append)
+    recorder.record(Script(range(140)), StopRequest())
+    assert len(troubles) == 3
+    assert list(written.values()) == recorder.clips
+    assert [clip.ended_by for clip in recorder.clips] == ["full"] * 3 + ["stop"]
+
+
+def test_what_cannot_be_written_even_at_the_end_is_an_error() -> None:
+    def save(clip: ClipSummary) -> None:
+        raise StoreBusy("in use")
+
+    with pytest.raises(StoreBusy):
+        recorder_with(save).record(Script(range(20)), StopRequest())
+
+
+def test_an_error_of_our_own_closes_the_clip_too() -> None:
+    class Broken(AlwaysValid):
+        def observe(self, picture, sequence: int, monotonic: float) -> Observation:
+            if sequence == 10:
+                raise ZeroDivisionError
+            return super().observe(picture, sequence, monotonic)
+
+    saved: list[ClipSummary] = []
+    recorder = recorder_with(saved.append, watcher=Broken())
+    with pytest.raises(ZeroDivisionError):
+        recorder.record(Script(range(20)), StopRequest())
+    assert saved[-1].ended_by is EndedBy.STOP
+    assert saved[-1].figures.coverage.frames_due == 10
 
 
 def test_the_same_seed_gives_the_same_clips() -> None:

@@ -186,5 +186,14 @@ def test_series_are_kept_only_where_they_are_asked_for(path: Path) -> None:
         keeping.save(make_clip(5))
         seconds = keeping.opened.db.table("seconds")
         assert seconds.count == make_clip(5).figures.coverage.valid_seconds
-        assert keeping.drop_series_before(later(1)) == make_clip(5).figures.coverage.valid_seconds
-        assert seconds.count == 0
+
+
+def test_old_series_are_dropped_and_their_clips_stay(path: Path) -> None:
+    days = 24 * 60
+    with ClipRecorder(path, busy_timeout=1, now=NOON, keep_series=True, series_days=2) as recorder:
+        for minutes in (0, days, 3 * days):
+            recorder.save(make_clip(minutes))
+        db = recorder.opened.db
+        kept = {row["clip_id"] for row in db.table("seconds").rows}
+        assert kept == {make_clip(3 * days).clip_id}
+        assert db.table("clips").count == 3

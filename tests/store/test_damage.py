@@ -42,9 +42,15 @@ def overwritten(data: bytes, start: int, length: int = PAGE) -> bytes:
     return data[:start] + b"\xa5" * length + data[start + length :]
 
 
+def used_before(path: Path) -> Path:
+    """edge-fea has recorded there: its lock file is left."""
+    path.with_name(path.name + ".lock").touch()
+    return path
+
+
 def rescued(path: Path, data: bytes) -> list[dict[str, object]]:
     """The clips after a start on the damaged ``data``, which must be kept as it was."""
-    path.write_bytes(data)
+    used_before(path).write_bytes(data)
     with ClipRecorder(path, busy_timeout=1, now=NOON) as recorder:
         found = recorder.opened.rescue
         assert found is not None
@@ -63,6 +69,14 @@ def test_a_sound_file_is_left_alone(path: Path, sound: bytes) -> None:
         assert recorder.opened.rescue is None
     with ClipReader(path, busy_timeout=1) as reader:
         assert len(list(reader.clips(ClipFilter()))) == len(MANY)
+
+
+def test_somebody_elses_file_is_left_as_it_is(path: Path) -> None:
+    path.write_text("my notes")
+    with pytest.raises(StoreDamaged, match="is no SQLite database, and is left as it is"):
+        ClipRecorder(path, busy_timeout=1, now=NOON)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert path.read_text() == "my notes"
 
 
 def test_garbage_is_set_aside_and_recording_goes_on(path: Path) -> None:
@@ -150,14 +164,14 @@ def test_a_running_clip_is_rescued_and_closed_as_power_loss(path: Path) -> None:
 def test_a_second_damage_at_the_same_wall_time_keeps_both_files(path: Path) -> None:
     # A Pi has no battery clock: it can start at the same moment twice.
     for content in (b"first damage " * 999, b"second damage " * 999):
-        path.write_bytes(content)
+        used_before(path).write_bytes(content)
         ClipRecorder(path, busy_timeout=1, now=NOON).close()
     kept = {file.read_bytes() for file in path.parent.glob("edge-fea.db.damaged-*")}
     assert kept == {b"first damage " * 999, b"second damage " * 999}
 
 
 def test_the_journals_of_a_damaged_file_are_set_aside_with_it(path: Path, sound: bytes) -> None:
-    path.write_bytes(b"garbage " * 2000)
+    used_before(path).write_bytes(b"garbage " * 2000)
     journal = path.with_name(path.name + "-wal")
     journal.write_bytes(b"journal")
     ClipRecorder(path, busy_timeout=1, now=NOON).close()

@@ -55,11 +55,46 @@ def test_each_frame_has_exactly_one_observation_in_order(stage: DemoSource) -> N
     assert [each.sequence for each in observations] == list(range(20))
 
 
-def test_a_photograph_becomes_not_live(stage: DemoSource) -> None:
+def test_a_photograph_is_never_the_patient(stage: DemoSource) -> None:
+    (observations,) = watch(stage, [Scene("not_live", 15, sway=0.0)], StubClassifier())
+    assert {each.outcome for each in observations} == {Outcome.NOT_LIVE}
+
+
+def test_a_photograph_whose_light_changes_is_none_either(stage: DemoSource) -> None:
+    scenes = [Scene("not_live", 2, sway=0.0, light=light) for light in (1.0, 0.7, 1.1, 0.85)]
+    for observations in watch(stage, scenes, StubClassifier()):
+        assert {each.outcome for each in observations} == {Outcome.NOT_LIVE}
+
+
+def test_a_patient_who_lies_still_for_long_is_not_live(stage: DemoSource) -> None:
     settings = VisionSettings(zone=ZONE, still_s=10)
-    (observations,) = watch(stage, [Scene("not_live", 15, sway=0.0)], StubClassifier(), settings)
-    assert most(observations[:40]) is Outcome.VALID
-    assert {each.outcome for each in observations[-16:]} == {Outcome.NOT_LIVE}
+    awake, asleep = Scene("valid", 4), Scene("not_live", 14, sway=0.0)
+    _, observations = watch(stage, [awake, asleep], StubClassifier(), settings)
+    assert most(observations[:36]) is Outcome.VALID
+    assert {each.outcome for each in observations[-12:]} == {Outcome.NOT_LIVE}
+
+
+def test_a_visitor_beside_a_patient_who_lies_still_is_not_the_patient(stage: DemoSource) -> None:
+    settings = VisionSettings(zone=ZONE, still_s=10)
+    bed, chair = (0.38, 0.45), (0.8, 0.45)
+
+    class Ward(DemoSource):
+        """The patient lies still in bed; a visitor sways in the chair."""
+
+        def draw(self, scene: Scene, time: float, sequence: int) -> np.ndarray:
+            picture = super().draw(scene, time, sequence)
+            if chair in scene.places:
+                asleep = Scene("x", 1, places=(bed,), sway=0.0)
+                picture[:, :400] = super().draw(asleep, 0.0, sequence)[:, :400]
+            return picture
+
+    scenes = [
+        Scene("valid", 5, places=(bed,)),
+        Scene("not_live", 14, places=(bed,), sway=0.0),
+        Scene("visited", 12, places=(chair,)),
+    ]
+    _, _, visited = watch(Ward(RATE, stage.recorded_at), scenes, StubClassifier(), settings)
+    assert Outcome.VALID not in {each.outcome for each in visited[4:]}
 
 
 def test_a_head_that_turns_away_is_not_simply_gone(stage: DemoSource) -> None:
