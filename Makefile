@@ -54,6 +54,8 @@ test-runtimes: $(VENV)-tflite/.installed
 	$(VENV)-tflite/bin/pytest -m 'not tensorflow and not system' tests/vision tests/test_pipeline.py
 
 $(VENV)-tflite/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo 'tflite-runtime has wheels up to Python 3.11: give PYTHON=python3.11'; exit 1; }
 	$(PYTHON) -m venv $(VENV)-tflite
 	$(VENV)-tflite/bin/python -m pip install --quiet --editable '.[tflite-runtime,dev]'
 	$(VENV)-tflite/bin/python -m pip uninstall --quiet --yes ai-edge-litert

@@ -42,10 +42,10 @@ Examples, from the root of the repository:
   # once, without KDEF, so that every fold can start from it
   python -m models.training.train --stage pretrain-48 --stage pretrain --out RUNS/pretrain
   # one fold of the cross-validation: its twelve people are only validated on
-  python -m models.training.train --stage finetune-96 --stage finetune --stage settle --fold 0 \\
+  python -m models.training.train --stage finetune-96 --stage settle --fold 0 \\
       --start RUNS/pretrain/pretrain/last.weights.h5 --out RUNS/fold0
   # the network that ships: all people
-  python -m models.training.train --stage finetune-96 --stage finetune --stage settle \\
+  python -m models.training.train --stage finetune-96 --stage settle \\
       --fold none --start RUNS/pretrain/pretrain/last.weights.h5 --out RUNS/all
   # own pictures (one sub-folder for each label), alone or beside the others
   python -m models.training.train --folder wards=/data/wards --share wards=0.5 ...
