@@ -62,7 +62,9 @@ def analyse(video: Path, database: Path) -> tuple[list[dict], list[tuple[int, fl
             )
             done = len(json.loads(listed.stdout)) if listed.returncode == 0 else 0
             try:
-                samples.append((done, resident_mb(process.pid)))
+                memory = resident_mb(process.pid)
+                if memory > 0:  # a process that has just ended has none
+                    samples.append((done, memory))
             except (FileNotFoundError, ProcessLookupError):
                 break
     process.wait()
