@@ -3,8 +3,12 @@
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from edge_fea.emotions import LABELS
-from edge_fea.vision.observation import Outcome
+# Written out, not imported: a step must stay what it was when these lists grow.
+_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+_OUTCOMES = (
+    *("valid", "no_face", "not_a_face", "not_live", "face_too_small", "off_zone", "ambiguous"),
+    *("too_dark", "too_bright", "blurred", "turned_away", "paused", "capture_lost"),
+)
 
 migrations = Migrations("edge_fea")
 
@@ -22,14 +26,14 @@ def create_clips(db: sqlite_utils.Database) -> None:
         **dict.fromkeys(["boot_id", "source", "ended_by"], str),
         "frame_rate": float,
         **dict.fromkeys(["frames_due", "frames_captured"], int),
-        **{f"frames_{outcome}": int for outcome in Outcome},
+        **{f"frames_{outcome}": int for outcome in _OUTCOMES},
         "valid_seconds": int,
         "coverage": float,
         "sufficient": int,
     }
     nullable = {"clock_synchronized", "boot_id", "ended_by"}
     scores: dict[str, type] = {"dominant": str, "margin": float, "indeterminate": int}
-    for label in LABELS:
+    for label in _LABELS:
         scores |= {
             **dict.fromkeys([f"mean_{label}", f"sd_{label}"], float),
             **dict.fromkeys([f"mean_{label}_low", f"mean_{label}_high"], float),
@@ -90,7 +94,7 @@ def create_patients_and_baselines(db: sqlite_utils.Database) -> None:
 def create_second_series(db: sqlite_utils.Database) -> None:
     """The second series of a clip, for researchers who ask for it."""
     columns: dict[str, type] = {"clip_id": str, "second": int, "frames": int}
-    columns |= dict.fromkeys([f"p_{label}" for label in LABELS], float)
+    columns |= dict.fromkeys([f"p_{label}" for label in _LABELS], float)
     db.table("seconds").create(
         columns, pk=("clip_id", "second"), not_null=set(columns), strict=True
     )
