@@ -87,7 +87,8 @@ def main() -> int:
         clips, samples, taken = analyse(video, Path(folder) / "one.db")
         again, _, _ = analyse(video, Path(folder) / "two.db")
     early = [memory for done, memory in samples if done == 1]
-    late = samples[-1][1]
+    # While the last clip runs: the very last sample may be of a process that is taking itself down.
+    late = [memory for done, memory in samples if done == len(clips) - 1][-1]
     due = sum(clip["frames_due"] for clip in clips)
     outcomes = sum(clip[f"frames_{outcome}"] for clip in clips for outcome in Outcome)
     growth = late / early[-1] - 1 if early else float("nan")
