@@ -12,12 +12,21 @@
     │   ├── CascadeMissing     72  this OpenCV has no Haar cascades: install opencv below 5
     │   ├── RuntimeMissing     72  no interpreter that works: install ai-edge-litert
     │   └── NetworkInvalid     72  the network file or its manifest is not what it must be
-    └── StoreError             74  the database failed in a way that has no name below
-        ├── StoreUnwritable    73  the folder or the file cannot be written
-        ├── StoreFull          74  no space left: free some; all that was committed is kept
-        ├── StoreBusy          75  another process holds the database: try again later
-        ├── StoreDamaged       74  the file is damaged and could not be recovered
-        └── SchemaTooNew       74  a newer edge-fea wrote the file: upgrade this one
+    ├── StoreError             74  the database failed in a way that has no name below
+    │   ├── StoreUnwritable    73  the folder or the file cannot be written
+    │   ├── StoreFull          74  no space left: free some; all that was committed is kept
+    │   ├── StoreBusy          75  another process holds the database: try again later
+    │   ├── StoreDamaged       74  the file is damaged and could not be recovered
+    │   ├── SchemaTooNew       74  a newer edge-fea wrote the file: upgrade this one
+    │   └── AuditBroken        74  the audit trail is not as it was written: ask who changed it
+    └── ClinicError            73  what should leave the device could not
+        ├── OutputExists       73  there is a file of that name: give another
+        ├── OutputUnwritable   73  the file cannot be written: see why in the message
+        ├── OutputFull         74  no space left where the file should go
+        ├── OutputDamaged      74  what was read back is not what was written: try another medium
+        ├── ExtraMissing       72  a library is not installed: install the extra that is named
+        ├── NotAllowed         77  the settings or the account do not allow it
+        └── PackInvalid        65  the pack is damaged, changed, or not for this key
 
 The number is the exit code of the command, after BSD's sysexits.h. 0 is success, 2 a wrong
 command line (click's own), 1 a bug in edge-fea.
@@ -129,3 +138,51 @@ class StoreDamaged(StoreError):
 
 class SchemaTooNew(StoreError):
     """The database was written by a newer edge-fea."""
+
+
+class AuditBroken(StoreError):
+    """A row of the audit trail was removed, changed or put in."""
+
+
+class ClinicError(EdgeFeaError):
+    """What should leave the device could not."""
+
+    exit_code = 73
+
+
+class OutputExists(ClinicError):
+    """A file of the wanted name is there already; nothing is ever overwritten."""
+
+
+class OutputUnwritable(ClinicError):
+    """The wanted file, or its folder, cannot be written."""
+
+
+class OutputFull(ClinicError):
+    """No space is left where the file should go."""
+
+    exit_code = 74
+
+
+class OutputDamaged(ClinicError):
+    """What was read back is not what was written."""
+
+    exit_code = 74
+
+
+class ExtraMissing(ClinicError):
+    """An optional library is not installed."""
+
+    exit_code = 72
+
+
+class NotAllowed(ClinicError):
+    """The settings, or the account, do not allow what was asked for."""
+
+    exit_code = 77
+
+
+class PackInvalid(ClinicError):
+    """A pack is damaged, was changed, comes from another device, or is not for this key."""
+
+    exit_code = 65

@@ -1,5 +1,7 @@
 """What the global options say, for all commands."""
 
+import os
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ import click
 
 from edge_fea.config import Settings
 from edge_fea.config.layers import Loaded, load
+from edge_fea.store.audit import AuditTrail
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class Options:
 
     config_file: Path | None
     database: Path | None
+    who: str = ""
+    """Who asks, for the audit trail, where it is not the user who is logged in."""
 
     def load(self, overrides: Mapping[str, Any] | None = None) -> Loaded:
         """The settings with ``overrides`` (dotted keys; None is none) and the options on top."""
@@ -28,6 +33,22 @@ class Options:
     def settings(self, overrides: Mapping[str, Any] | None = None) -> Settings:
         """The effective settings alone."""
         return self.load(overrides).settings
+
+    def actor(self) -> str:
+        """Who asks: a key's fingerprint over SSH, else the user of this process."""
+        return self.who or f"user:{_login()}"
+
+    def trail(self) -> AuditTrail:
+        """The audit trail beside the database."""
+        store = self.settings().store
+        return AuditTrail(store.audit, busy_timeout=store.busy_timeout_s)
+
+
+def _login() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 pass_options = click.make_pass_decorator(Options)

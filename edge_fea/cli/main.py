@@ -64,7 +64,7 @@ class _Group(click.Group):
     epilog="Exit codes: 0 done, 2 wrong command line, 64 not clear which is meant, "
     "65 bad input file, 66 not found, 69 no camera, 72 network or OpenCV unusable, "
     "73 cannot write, 74 disk full or database damaged, 75 camera stalled or database in use "
-    "(try again), 78 wrong setting, 130 interrupted.",
+    "(try again), 77 not allowed, 78 wrong setting, 130 interrupted.",
 )
 @click.option(
     "--config",

@@ -187,6 +187,14 @@ class StoreSettings(_Section):
     series_days: Annotated[
         int, _number(1, 3650, "Days that second series are kept, where they are.")
     ] = 90
+    retention_days: Annotated[
+        int, _number(0, 36500, "Days that clips are kept; older ones are erased. 0: for ever.")
+    ] = 0
+
+    @property
+    def audit(self) -> Path:
+        """The audit trail: a file of its own beside the database, which readers cannot write."""
+        return self.database.with_name(f"{self.database.stem}-audit.db")
 
 
 class BaselineSettings(_Section):
@@ -198,6 +206,36 @@ class BaselineSettings(_Section):
     least_dayparts: Annotated[
         int, _number(1, 5, "Parts of a day with sufficient clips that make the day valid.")
     ] = 3
+
+
+# An age public key (X25519, bech32).
+Recipient = Annotated[str, Field(pattern=r"^age1[02-9ac-hj-np-z]{58}$")]
+
+
+class ClinicSettings(_Section):
+    """What leaves the device, and for whom."""
+
+    recipients: Annotated[
+        tuple[Recipient, ...],
+        Field(description="Public keys (age1...) of those who may read packs."),
+    ] = ()
+    plain_packs: Annotated[
+        bool, Field(description="Allow packs that anybody can read, where there is no recipient.")
+    ] = False
+    signing_key: Annotated[
+        Path, Field(description="The device's own key, made when it is first needed.")
+    ] = Path("/var/lib/edge-fea/keys/device.pem")
+    language: Annotated[
+        str,
+        Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="Language of reports: en or de."),
+    ] = "en"
+    usb_label: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Z0-9_-]{1,11}$",
+            description="Label of the USB sticks that packs are written to.",
+        ),
+    ] = "EDGEFEA"
 
 
 class DeviceSettings(_Section):
@@ -259,6 +297,7 @@ class Settings(BaseSettings):
     clip: ClipSettings = ClipSettings()
     store: StoreSettings = StoreSettings()
     baseline: BaselineSettings = BaselineSettings()
+    clinic: ClinicSettings = ClinicSettings()
     device: DeviceSettings = DeviceSettings()
 
     @classmethod

@@ -195,9 +195,19 @@ class ClipReader:
                 values,
             )
 
-    def patients(self) -> list[str]:
-        """The pseudonyms that have clips."""
-        return self._distinct("patient", ClipFilter())
+    def patients(self, wanted: ClipFilter = ClipFilter()) -> list[str]:
+        """The pseudonyms that have such clips."""
+        return self._distinct("patient", wanted)
+
+    def count(self, wanted: ClipFilter) -> int:
+        """How many such clips there are."""
+        condition, values = wanted.where()
+        with translated(self._path):
+            (found,) = self._db.execute(
+                f"SELECT count(*) FROM clips WHERE {condition}",  # noqa: S608
+                values,
+            ).fetchone()
+        return int(found)
 
     def networks(self, wanted: ClipFilter) -> list[str]:
         """The networks that the wanted clips were read with, by SHA-256."""

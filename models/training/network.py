@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 from edge_fea.emotions import LABELS
@@ -130,9 +131,7 @@ def _convolutions(config: NetworkConfig, features: Any) -> Any:
             name=f"conv{number}",
         )(features)
         # Folded into the convolution by the converter.
-        features = layers.BatchNormalization(momentum=0.97, epsilon=1e-3, name=f"norm{number}")(
-            features
-        )
+        features = BatchNormalization(momentum=0.97, epsilon=1e-3, name=f"norm{number}")(features)
         features = layers.ReLU(name=f"relu{number}")(features)
         if not last:
             features = layers.MaxPooling2D(2, name=f"pool{number}")(features)
@@ -191,6 +190,25 @@ class ChannelPool(layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "kind": self.kind}
+
+
+class BatchNormalization(layers.BatchNormalization):
+    """Keras' batch normalization; in training on TensorFlow's fused operation.
+
+    Keras 3 takes means and variances by single operations, which on a processor costs more than
+    the convolutions themselves: a step at 74 pixels takes about half the time with this.
+    """
+
+    def call(self, features: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalize (batch, h, w, c) over all but the channels."""
+        if not training:
+            return super().call(features, training=False, mask=mask)
+        normed, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            features, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
+        )
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(self.momentum * moving + (1.0 - self.momentum) * value)
+        return normed
 
 
 FACE_LAYERS = ("face_hidden", "face")
