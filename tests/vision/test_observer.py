@@ -111,6 +111,23 @@ def test_a_visitor_does_not_interrupt_the_held_patient(stage: DemoSource) -> Non
     assert observations[-1].faces == 2
 
 
+def test_a_face_on_a_television_never_becomes_the_patient(stage: DemoSource) -> None:
+    """It moves like a face; only the zone tells it from the patient, also while nobody is there."""
+    on_screen, in_bed = (0.12, 0.45), (0.65, 0.45)
+    scenes = [
+        Scene("off_zone", 10, places=(on_screen,)),
+        Scene("valid", 10, places=(in_bed, on_screen)),
+        Scene("off_zone", 20, places=(on_screen,)),
+    ]
+    alone, beside, left = watch(stage, scenes, StubClassifier())
+    assert {each.outcome for each in alone} == {Outcome.OFF_ZONE}
+    middle = stage.draw(scenes[1], 0.0, 0).shape[1] / 2
+    boxes = [each.box for each in beside if each.box is not None]
+    assert boxes
+    assert all(box.centre[0] > middle for box in boxes)
+    assert Outcome.VALID not in {each.outcome for each in left}
+
+
 def test_the_patient_is_found_again_after_an_absence(stage: DemoSource) -> None:
     scenes = [Scene("valid", 3), Scene("no_face", 6, places=()), Scene("valid", 3)]
     _, absent, back = watch(stage, scenes, StubClassifier())
