@@ -48,7 +48,7 @@ def score(name: str, meaning: str, formula: str, **more: object) -> Column:
 
 
 def _interval(name: str, of: str) -> list[Column]:
-    method = "Student's t on the logit scale with n_eff from the fitted autocorrelation"
+    method = "Student's t on the logit scale; n_eff from the sampled series' fitted autocorrelation"
     return [
         score(f"{name}_low", f"Lower end of the 95 % interval of {of}", method, low=0, high=1),
         score(f"{name}_high", f"Upper end of the 95 % interval of {of}", method, low=0, high=1),
@@ -144,7 +144,7 @@ for _label in LABELS:
         score(
             f"sd_{_label}",
             f"Spread of the probability of {_label}",
-            "sample standard deviation (n - 1) over the second series",
+            "sample standard deviation (n - 1) over the sampled series: one frame a second",
             low=0,
         ),
         *_interval(f"mean_{_label}", f"mean_{_label}"),
@@ -152,7 +152,7 @@ for _label in LABELS:
             f"n_eff_{_label}",
             f"Effective seconds behind mean_{_label}; below {MINIMUM_N_EFF:g} the figure stands on "
             "little",
-            "n^2 / sum over pairs of the fitted autocorrelation",
+            "n^2 / sum over pairs of the sampled series' fitted autocorrelation",
             low=1,
         ),
         Column(
@@ -162,7 +162,8 @@ for _label in LABELS:
             "s",
             low=0,
             nullable=True,
-            formula=f"label of each second, another taking over by a lead of {HYSTERESIS:g}",
+            formula="label of each second's first valid frame, another taking over by a lead of "
+            f"{HYSTERESIS:g}",
         ),
         Column(
             f"bouts_{_label}",
@@ -200,13 +201,14 @@ _INDICES = [
     score(
         "negative_mssd",
         "Instability of the negative probability (mean square successive difference)",
-        "mean of (x[t+1] - x[t])^2 over neighbouring seconds; null below 30 pairs",
+        "mean of (x[t+1] - x[t])^2 over neighbouring seconds of the sampled series; null below 30 "
+        "pairs",
         low=0,
     ),
     score(
         "negative_inertia",
         "Inertia of the negative probability (lag-1 autocorrelation)",
-        "over neighbouring seconds; null below 30 pairs or without variance",
+        "over neighbouring seconds of the sampled series; null below 30 pairs or without variance",
         low=-1,
         high=1,
     ),
@@ -222,7 +224,7 @@ _INDICES = [
     score(
         "expressivity_sd",
         "Spread of the expressivity index",
-        "sample standard deviation (n - 1) of 1 - P(neutral)",
+        "sample standard deviation (n - 1) of 1 - P(neutral) over the sampled series",
         low=0,
     ),
     score(

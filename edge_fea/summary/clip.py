@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from edge_fea.emotions import LABELS
 from edge_fea.summary.indices import Indices, entropy_bits, indices
-from edge_fea.summary.statistics import EmotionFigures, Series, emotion_figures
-from edge_fea.summary.timecourse import TimeCourse, time_course
+from edge_fea.summary.statistics import EmotionFigures, SecondSeries, emotion_figures
+from edge_fea.summary.timecourse import TimeCourse, label_states, time_course
 from edge_fea.vision.observation import Observation, Outcome
 
 # Frame numbers over the rate are exact to far less than this, in seconds.
@@ -45,20 +45,6 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
-class SecondSeries:
-    """What was seen second by second."""
-
-    seconds: npt.NDArray[np.int64]
-    """int64 (n,): whole seconds since the clip's start that hold a valid frame, rising."""
-
-    frames: npt.NDArray[np.int64]
-    """int64 (n,): valid frames in each."""
-
-    means: Series
-    """float64 (n, 7): mean probabilities of each."""
-
-
-@dataclass(frozen=True, slots=True)
 class Scores:
     """What the second series of a clip that was seen enough says."""
 
@@ -82,7 +68,8 @@ class ClipFigures:
 class ClipAccumulator:
     """Collects the observations of one clip, from the frame due with number ``first`` on.
 
-    Of each second only sums are kept: of probabilities, entropies and valid frames.
+    Of each second only its first valid frame's probabilities and sums are kept: of
+    probabilities, entropies and valid frames.
     """
 
     def __init__(self, first: int, rate: float) -> None:
@@ -91,6 +78,7 @@ class ClipAccumulator:
         self._next = first
         self._outcomes: Counter[Outcome] = Counter()
         self._sums: dict[int, npt.NDArray[np.float64]] = {}
+        self._samples: dict[int, npt.NDArray[np.float64]] = {}
         self._valid: Counter[int] = Counter()
         self._entropies: dict[int, float] = {}
         self._motion: list[float] = []
@@ -118,6 +106,7 @@ class ClipAccumulator:
             second = math.floor(self.frames_due / self.rate + _ROUNDING)
             total = self._sums.get(second)
             probabilities = observation.probabilities
+            self._samples.setdefault(second, probabilities)
             self._sums[second] = probabilities if total is None else total + probabilities
             self._valid[second] += 1
             entropy = self._entropies.get(second, 0.0) + float(entropy_bits(probabilities))
@@ -129,11 +118,14 @@ class ClipAccumulator:
     def series(self) -> SecondSeries:
         """The second series until now."""
         seconds = sorted(self._sums)
-        rows = [self._sums[second] / self._valid[second] for second in seconds]
+        shape = (len(seconds), len(LABELS))
+        means = [self._sums[second] / self._valid[second] for second in seconds]
+        samples = [self._samples[second] for second in seconds]
         return SecondSeries(
             seconds=np.array(seconds, np.int64),
             frames=np.array([self._valid[second] for second in seconds], np.int64),
-            means=np.array(rows, np.float64).reshape(len(rows), len(LABELS)),
+            means=np.array(means, np.float64).reshape(shape),
+            samples=np.array(samples, np.float64).reshape(shape),
         )
 
     def figures(self, sufficiency: Sufficiency, duration_s: float | None = None) -> ClipFigures:
@@ -160,10 +152,11 @@ class ClipAccumulator:
         )
 
     def _scores(self, series: SecondSeries) -> Scores:
-        seconds, means = series.seconds, series.means
+        seconds = series.seconds
+        states = label_states(seconds, series.samples)
         doubt = np.array([self._entropies[s] / self._valid[s] for s in seconds.tolist()])
         return Scores(
-            emotion=emotion_figures(seconds, means),
-            time_course=time_course(seconds, means),
-            indices=indices(seconds, means, doubt, np.array(self._motion)),
+            emotion=emotion_figures(series),
+            time_course=time_course(seconds, states),
+            indices=indices(series, states, doubt, np.array(self._motion)),
         )

@@ -10,12 +10,8 @@ import numpy.typing as npt
 
 from edge_fea.emotions import LABELS, NEGATIVE, NEUTRAL
 from edge_fea.summary.intervals import MeanInterval, mean_interval
-from edge_fea.summary.statistics import Series
-from edge_fea.summary.timecourse import (
-    inertia,
-    label_states,
-    mean_square_successive_difference,
-)
+from edge_fea.summary.statistics import SecondSeries
+from edge_fea.summary.timecourse import inertia, mean_square_successive_difference
 
 _NEGATIVE = [place for place, label in enumerate(LABELS) if label in NEGATIVE]
 _NEUTRAL = LABELS.index(NEUTRAL)
@@ -49,7 +45,7 @@ class Indices:
     """Mean of 1 - P(neutral)."""
 
     expressivity_sd: float
-    """Standard deviation of 1 - P(neutral) over the seconds (n - 1)."""
+    """Standard deviation (n - 1) of 1 - P(neutral) in one frame of each second."""
 
     negative_mssd: float | None
     negative_inertia: float | None
@@ -60,22 +56,27 @@ class Indices:
 
 
 def indices(
-    seconds: npt.NDArray[np.int64],
-    series: Series,
+    series: SecondSeries,
+    states: npt.NDArray[np.int64],
     doubt: npt.NDArray[np.float64],
     motion: npt.NDArray[np.float64],
 ) -> Indices:
-    """Indices of a second series (n, 7), its mean frame entropies (n,) and motion values (m,)."""
-    negative = series[:, _NEGATIVE].sum(axis=1)
-    expressivity = 1.0 - series[:, _NEUTRAL]
-    states = label_states(seconds, series)
+    """Indices of a series of n seconds.
+
+    ``states`` (n,) are the seconds' labels, ``doubt`` (n,) the mean entropies of their frames,
+    ``motion`` (m,) the motion energies that were measured.
+    """
+    seconds = series.seconds
+    mean = series.means.mean(axis=0)
+    negative = series.samples[:, _NEGATIVE].sum(axis=1)
+    expressivity = 1.0 - series.samples[:, _NEUTRAL]
     return Indices(
-        negative=mean_interval(seconds, negative),
+        negative=mean_interval(seconds, negative, float(mean[_NEGATIVE].sum())),
         negative_time=float(np.isin(states, _NEGATIVE).mean()),
-        variety_bits=float(entropy_bits(series.mean(axis=0))),
+        variety_bits=float(entropy_bits(mean)),
         doubt_bits=float(doubt.mean()),
-        expressivity=mean_interval(seconds, expressivity),
-        expressivity_sd=float(expressivity.std(ddof=1)) if len(series) > 1 else 0.0,
+        expressivity=mean_interval(seconds, expressivity, float(1.0 - mean[_NEUTRAL])),
+        expressivity_sd=float(expressivity.std(ddof=1)) if len(seconds) > 1 else 0.0,
         negative_mssd=mean_square_successive_difference(seconds, negative),
         negative_inertia=inertia(seconds, negative),
         expressivity_mssd=mean_square_successive_difference(seconds, expressivity),

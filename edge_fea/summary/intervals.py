@@ -14,12 +14,16 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 # Lags, in seconds, to which the model of the autocorrelation is fitted.
-_LAGS = 20
-# Decay per second that is tried: from one second's memory to minutes.
+_LAGS = 40
+# Decays per second that are tried: from one second's memory to minutes. One process is fitted
+# finely, a fast and a slow one together coarsely.
 _DECAYS = np.concatenate([np.arange(0.02, 0.9, 0.02), np.arange(0.9, 0.992, 0.005)])
+_PAIRED = np.array([0.1, 0.3, 0.5, 0.65, 0.75, 0.83, 0.89, 0.93, 0.955, 0.97, 0.98, 0.99])
+_FAST, _SLOW = np.triu_indices(len(_PAIRED), 1)
 # Twice the rise in the fit's quality below which the seconds count as independent, about the
-# 5 % point of what independent seconds give.
+# 5 % point of what independent seconds give; and below which one process is enough.
 _EVIDENCE = 4.0
+_EVIDENCE_OF_TWO = 2.0
 _ROUNDS = 8
 # Variances below this are rounding: nothing varied.
 _ROUNDING = 1e-18
@@ -50,21 +54,28 @@ class MeanInterval:
     """How many independent seconds would say as much, 1 to the number of seconds."""
 
 
-def mean_interval(seconds: npt.NDArray[np.int64], values: Floats) -> MeanInterval:
+def mean_interval(
+    seconds: npt.NDArray[np.int64], values: Floats, mean: float | None = None
+) -> MeanInterval:
     """The mean of ``values`` in [0, 1], float64 (n,), taken at the whole ``seconds``, int64 (n,).
+
+    ``mean`` replaces their own mean where more is known of it than the values say: the mean over
+    all frames, while the values are one frame a second. So n_eff and the interval's width do not
+    depend on the frame rate.
 
     The variance of the mean is sum over all pairs of seconds of C(|i - j|) / n^2 (Priestley 1981,
     eq. 5.3.5; gaps simply leave pairs out), with the autocovariance modelled as
-    C(k) = s^2 a d^k for k > 0: a slow process (d) seen through independent noise (1 - a). Both
-    are fitted to the sample autocovariances of the first lags by least squares, weighted by their
-    number of pairs; these are first corrected for the mean having been estimated from the same
-    seconds, which lowers each by about the variance of the mean (Percival 1993), in a few rounds.
+    C(k) = s^2 a d^k for k > 0: a slow process (d) seen through independent noise (1 - a); where
+    that fits clearly better, as s^2 (a d^k + b e^k): a fast and a slow process. They are fitted
+    to the sample autocovariances of the first lags by least squares, weighted by their number of
+    pairs; these are first corrected for the mean having been estimated from the same seconds,
+    which lowers each by about the variance of the mean (Percival 1993), in a few rounds.
     The interval is Student's t on the logit scale, so that it stays within [0, 1], with the
     degrees of freedom that simulation asks for.
     """
     n = len(values)
-    mean = float(values.mean())
-    share = _variance_share(seconds, values - mean)
+    share = _variance_share(seconds, values - values.mean())
+    mean = float(values.mean()) if mean is None else mean
     n_eff = min(float(n), 1.0 / share)
     variance = float(values.var()) * share / (1.0 - share) if n > 1 else 0.0
     if variance <= _ROUNDING or not 0.0 < mean < 1.0:
@@ -95,27 +106,68 @@ def _variance_share(seconds: npt.NDArray[np.int64], deviations: Floats) -> float
     covariances = products / np.maximum(pairs, 1.0)
     if covariances[0] <= _ROUNDING:
         return least
-    fitted = slice(1, lags + 1)
-    weight = pairs[fitted]
-    decays = _DECAYS[:, np.newaxis] ** np.arange(1, span)
-    shape = decays[:, :lags]
-    energy = (weight * shape * shape).sum(axis=1)
-    pair_sums = 2.0 * decays @ pairs[1:]
+    fit = _Fit(pairs, lags)
     share = least
     for _ in range(_ROUNDS):
         lowered = share / (1.0 - share)
-        rho = (covariances[fitted] / covariances[0] + lowered) / (1.0 + lowered)
-        strength = np.clip((weight * shape * rho).sum(axis=1) / np.maximum(energy, 1e-12), 0.0, 1.0)
-        errors = (weight * (rho - strength[:, np.newaxis] * shape) ** 2).sum(axis=1)
-        best = int(errors.argmin())
-        gain = float((weight * rho * rho).sum() - errors[best])
-        if gain < _EVIDENCE:
+        rho = (covariances[1 : lags + 1] / covariances[0] + lowered) / (1.0 + lowered)
+        correlated = fit.pair_sum(rho)
+        if correlated is None:
             return least
-        new = float(np.clip((n + strength[best] * pair_sums[best]) / n**2, least, 0.5))
+        new = float(np.clip((n + correlated) / n**2, least, 0.5))
         if abs(new - share) < 1e-6:
             return new
         share = new
     return share
+
+
+class _Fit:
+    """Fits the model of the autocorrelation to sample ones at the lags 1 to ``lags``.
+
+    ``pairs`` holds the number of pairs of seconds at each lag from 0 on.
+    """
+
+    def __init__(self, pairs: Floats, lags: int) -> None:
+        self._weight = pairs[1 : lags + 1]
+        powers = np.arange(1, len(pairs))
+        one, two = _DECAYS[:, np.newaxis] ** powers, _PAIRED[:, np.newaxis] ** powers
+        self._one, self._two = one[:, :lags], two[:, :lags]
+        self._energy = (self._weight * self._one**2).sum(axis=1)
+        self._gram = (self._weight * self._two) @ self._two.T
+        # What a decay of strength 1 adds to the sum over all pairs of seconds.
+        self._one_sums, self._two_sums = 2.0 * one @ pairs[1:], 2.0 * two @ pairs[1:]
+
+    def pair_sum(self, rho: Floats) -> float | None:
+        """The fitted autocorrelation summed over all pairs; None for independent seconds."""
+        energy = float((self._weight * rho * rho).sum())
+        projected = (self._weight * self._one * rho).sum(axis=1)
+        strength = np.clip(projected / np.maximum(self._energy, 1e-12), 0.0, 1.0)
+        errors = energy - 2.0 * strength * projected + strength**2 * self._energy
+        best = int(errors.argmin())
+        if energy - errors[best] < _EVIDENCE:
+            return None
+        both = self._two_processes(rho, energy)
+        if both is not None and errors[best] - both[0] > _EVIDENCE_OF_TWO:
+            return both[1]
+        return float(strength[best] * self._one_sums[best])
+
+    def _two_processes(self, rho: Floats, energy: float) -> tuple[float, float] | None:
+        """The best pair's error and pair sum; None where no pair has two allowed strengths."""
+        moments = (self._weight * self._two) @ rho
+        fast, slow = self._gram[_FAST, _FAST], self._gram[_SLOW, _SLOW]
+        cross, m_fast, m_slow = self._gram[_FAST, _SLOW], moments[_FAST], moments[_SLOW]
+        # Cramer's rule for all pairs of decays at once.
+        determinant = np.maximum(fast * slow - cross * cross, 1e-12)
+        a = (slow * m_fast - cross * m_slow) / determinant
+        b = (fast * m_slow - cross * m_fast) / determinant
+        allowed = (a >= 0.0) & (b >= 0.0) & (a + b <= 1.0)
+        if not allowed.any():
+            return None
+        errors = energy - 2.0 * (a * m_fast + b * m_slow)
+        errors += a * a * fast + 2.0 * a * b * cross + b * b * slow
+        best = int(np.where(allowed, errors, np.inf).argmin())
+        total = a[best] * self._two_sums[_FAST[best]] + b[best] * self._two_sums[_SLOW[best]]
+        return float(errors[best]), float(total)
 
 
 def _lagged(values: Floats) -> Floats:

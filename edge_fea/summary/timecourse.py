@@ -1,6 +1,6 @@
 """How the expression moved within a clip: dwell times, bouts, transitions, instability, inertia.
 
-All on the second series with its gaps: two seconds are neighbours only when one follows the other.
+All on one frame a second, with gaps: two seconds are neighbours only when one follows the other.
 """
 
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_fea.emotions import LABELS
 from edge_fea.summary.statistics import Series
 
 # A label takes over only when it leads the present one by this much: a face on the border between
@@ -34,29 +35,29 @@ class TimeCourse:
     """Changes of label between neighbouring seconds, in a minute of valid seconds."""
 
 
-def label_states(seconds: Seconds, series: Series, hysteresis: float = HYSTERESIS) -> Seconds:
+def label_states(seconds: Seconds, samples: Series, hysteresis: float = HYSTERESIS) -> Seconds:
     """The label of each second as its place in ``LABELS``, int64 (n,), with hysteresis.
 
-    The present label stays until another leads it by ``hysteresis``; after a gap the strongest
-    label begins anew.
+    ``samples`` (n, 7) are the probabilities of one frame of each of the ``seconds`` (n,). The
+    present label stays until another leads it by ``hysteresis``; after a gap the strongest label
+    begins anew.
     """
-    states: Seconds = np.asarray(series.argmax(axis=1), np.int64)
+    states: Seconds = np.asarray(samples.argmax(axis=1), np.int64)
     for place in range(1, len(states)):
         present = states[place - 1]
         follows = seconds[place] == seconds[place - 1] + 1
-        lead = series[place, states[place]] - series[place, present]
+        lead = samples[place, states[place]] - samples[place, present]
         if follows and lead < hysteresis:
             states[place] = present
     return states
 
 
-def time_course(seconds: Seconds, series: Series) -> TimeCourse:
-    """The time course of a series of at least one second."""
-    states = label_states(seconds, series)
+def time_course(seconds: Seconds, states: Seconds) -> TimeCourse:
+    """The time course of the labels (n,) that at least one of the ``seconds`` (n,) was in."""
     follows = np.diff(seconds) == 1
     changes = np.diff(states) != 0
     begins = np.concatenate([[True], ~follows | changes])
-    labels = series.shape[1]
+    labels = len(LABELS)
     return TimeCourse(
         dwell_s=np.bincount(states, minlength=labels),
         bouts=np.bincount(states[begins], minlength=labels),

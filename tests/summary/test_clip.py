@@ -1,12 +1,14 @@
 """Observations become a clip's coverage and figures."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fea.emotions import LABELS
-from edge_fea.summary.clip import ClipAccumulator, Sufficiency
+from edge_fea.summary.clip import ClipAccumulator, ClipFigures, Sufficiency
 from edge_fea.vision.observation import Observation, Outcome
 
 ALWAYS = Sufficiency(coverage=0.0, seconds=1)
@@ -51,6 +53,57 @@ def test_the_mean_does_not_depend_on_the_frame_rate(rate: float) -> None:
     scores = accumulator.figures(ALWAYS).scores
     assert scores is not None
     assert scores.emotion.mean[LABELS.index("sad")] == pytest.approx(0.25)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 3, 5, 6, 10, 15]))
+def test_spreads_and_the_time_course_do_not_depend_on_the_frame_rate(seed: int, rate: int) -> None:
+    """The same face, filmed at 30 frames a second and at fewer."""
+    dice = np.random.default_rng(seed)
+    frames = dice.dirichlet(np.full(7, 0.3), 70 * 30)
+    lost = dice.random(70) < 0.2
+
+    def filmed(rate: int) -> ClipFigures:
+        accumulator = ClipAccumulator(0, rate)
+        for number, probabilities in enumerate(frames[:: 30 // rate]):
+            accumulator.add(
+                Observation(number, Outcome.NO_FACE)
+                if lost[number // rate]
+                else Observation(number, Outcome.VALID, probabilities)
+            )
+        return accumulator.figures(ALWAYS)
+
+    few, many = filmed(rate).scores, filmed(30).scores
+    assert few is not None
+    assert many is not None
+    np.testing.assert_array_equal(few.emotion.sd, many.emotion.sd)
+    for one, other in zip(few.emotion.intervals, many.emotion.intervals, strict=True):
+        assert one.n_eff == other.n_eff
+    np.testing.assert_array_equal(few.time_course.dwell_s, many.time_course.dwell_s)
+    np.testing.assert_array_equal(few.time_course.bouts, many.time_course.bouts)
+    assert few.time_course.transitions_per_min == many.time_course.transitions_per_min
+    for name in ("negative_time", "expressivity_sd", "negative_mssd", "negative_inertia"):
+        assert getattr(few.indices, name) == getattr(many.indices, name)
+    assert few.indices.expressivity_mssd == many.indices.expressivity_mssd
+    assert few.indices.expressivity_inertia == many.indices.expressivity_inertia
+
+
+@given(st.lists(st.sampled_from(Outcome), min_size=1, max_size=200), st.sets(st.integers(0, 199)))
+def test_figures_taken_at_checkpoints_change_nothing(
+    outcomes: list[Outcome], checkpoints: set[int]
+) -> None:
+    """And a checkpoint says what a clip would that ended there."""
+    running = ClipAccumulator(0, 4.0)
+    for number, outcome in enumerate(outcomes):
+        running.add(observation(number, outcome))
+        if number in checkpoints:
+            ended = accumulated(outcomes[: number + 1])
+            assert same(running.figures(ALWAYS), ended.figures(ALWAYS))
+    assert same(running.figures(ALWAYS), accumulated(outcomes).figures(ALWAYS))
+
+
+def same(one: ClipFigures, other: ClipFigures) -> bool:
+    """Equal in every figure, arrays included."""
+    return pickle.dumps(one) == pickle.dumps(other)
 
 
 def test_a_second_counts_once_however_many_of_its_frames_are_valid() -> None:

@@ -7,26 +7,32 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edge_fea.emotions import LABELS
-from edge_fea.summary.indices import duration_band, entropy_bits, indices
+from edge_fea.summary.indices import Indices, duration_band, entropy_bits, indices
+from edge_fea.summary.timecourse import label_states
+from tests.summary.series import series_of
 
 NONE = np.array([])
 
 
-def of(labels: list[str]):
-    series = np.eye(7)[[LABELS.index(label) for label in labels]]
-    return indices(np.arange(len(labels)), series, np.zeros(len(labels)), NONE)
+def of(labels: list[str]) -> Indices:
+    return found(np.eye(7)[[LABELS.index(label) for label in labels]], np.zeros(len(labels)), NONE)
+
+
+def found(probabilities: np.ndarray, doubt: np.ndarray, motion: np.ndarray) -> Indices:
+    series = series_of(probabilities)
+    return indices(series, label_states(series.seconds, series.samples), doubt, motion)
 
 
 def test_the_negative_share_counts_the_four_negative_labels() -> None:
-    found = of(["angry", "disgust", "fear", "sad", "happy", "surprise", "neutral", "neutral"])
-    assert found.negative.mean == pytest.approx(0.5)
-    assert found.negative_time == 0.5
+    share = of(["angry", "disgust", "fear", "sad", "happy", "surprise", "neutral", "neutral"])
+    assert share.negative.mean == pytest.approx(0.5)
+    assert share.negative_time == 0.5
 
 
 def test_expressivity_is_how_far_the_face_is_from_neutral() -> None:
-    found = of(["neutral"] * 3 + ["happy"])
-    assert found.expressivity.mean == pytest.approx(0.25)
-    assert found.expressivity_sd == pytest.approx(0.5)
+    index = of(["neutral"] * 3 + ["happy"])
+    assert index.expressivity.mean == pytest.approx(0.25)
+    assert index.expressivity_sd == pytest.approx(0.5)
 
 
 def test_variety_is_0_for_one_label_and_largest_for_all_alike() -> None:
@@ -36,14 +42,14 @@ def test_variety_is_0_for_one_label_and_largest_for_all_alike() -> None:
 
 def test_doubt_is_the_mean_of_what_each_second_says() -> None:
     series = np.full((4, 7), 1 / 7)
-    assert indices(np.arange(4), series, np.array([0.0, 1.0, 2.0, 1.0]), NONE).doubt_bits == 1.0
+    assert found(series, np.array([0.0, 1.0, 2.0, 1.0]), NONE).doubt_bits == 1.0
 
 
 def test_motion_is_null_without_neighbours_and_never_zero_instead() -> None:
     series = np.full((4, 7), 1 / 7)
     still, none = np.array([0.0, 0.1]), NONE
-    assert indices(np.arange(4), series, np.zeros(4), still).motion == pytest.approx(0.05)
-    assert indices(np.arange(4), series, np.zeros(4), none).motion is None
+    assert found(series, np.zeros(4), still).motion == pytest.approx(0.05)
+    assert found(series, np.zeros(4), none).motion is None
 
 
 @given(arrays(np.float64, 7, elements=st.floats(0, 1)).filter(lambda v: v.sum() > 0))

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from edge_fea.emotions import LABELS
 from edge_fea.summary.statistics import EmotionFigures, emotion_figures
+from tests.summary.series import series_of
 
 series_of_any_length = st.integers(1, 60).flatmap(
     lambda n: arrays(np.float64, (n, 7), elements=st.floats(0.01, 1.0)).map(
@@ -17,7 +18,7 @@ series_of_any_length = st.integers(1, 60).flatmap(
 
 
 def figures_of(series: np.ndarray) -> EmotionFigures:
-    return emotion_figures(np.arange(len(series)), series)
+    return emotion_figures(series_of(series))
 
 
 @given(series_of_any_length)
@@ -50,6 +51,14 @@ def test_the_standard_deviation_is_the_samples() -> None:
     np.testing.assert_allclose(figures_of(series).sd[:2], 0.5)
 
 
+def test_spread_is_of_one_frame_a_second_and_the_mean_of_all() -> None:
+    means = np.full((4, 7), 1 / 7)
+    samples = np.eye(7)[[0, 1, 0, 1]]
+    figures = emotion_figures(series_of(means, samples))
+    np.testing.assert_allclose(figures.mean, 1 / 7)
+    assert figures.sd[0] == pytest.approx(np.std([1, 0, 1, 0], ddof=1))
+
+
 def test_one_second_has_no_spread() -> None:
     assert (figures_of(np.full((1, 7), 1 / 7)).sd == 0).all()
 
@@ -57,4 +66,4 @@ def test_one_second_has_no_spread() -> None:
 @pytest.mark.parametrize("shape", [(0, 7), (3, 6), (7,)])
 def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        emotion_figures(np.arange(shape[0]), np.zeros(shape))
+        emotion_figures(series_of(np.zeros(shape)))

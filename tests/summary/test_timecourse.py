@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from edge_fea.emotions import LABELS
 from edge_fea.summary.timecourse import (
+    TimeCourse,
     inertia,
     label_states,
     mean_square_successive_difference,
@@ -21,6 +22,10 @@ def series_of(labels: list[int], strength: float = 1.0) -> np.ndarray:
     return np.full((len(labels), 7), rest) + np.eye(7)[labels] * (strength - rest)
 
 
+def course_of(seconds: np.ndarray, samples: np.ndarray) -> TimeCourse:
+    return time_course(seconds, label_states(seconds, samples))
+
+
 gappy_labels = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=80)
 
 
@@ -28,7 +33,7 @@ gappy_labels = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1,
 def test_dwell_times_add_up_to_valid_seconds(steps: list[tuple[int, bool]]) -> None:
     labels = [label for label, _ in steps]
     seconds = np.cumsum([3 if gap else 1 for _, gap in steps])
-    course = time_course(seconds, series_of(labels))
+    course = course_of(seconds, series_of(labels))
     assert course.dwell_s.sum() == len(labels)
     assert ((course.bouts > 0) == (course.dwell_s > 0)).all()
     assert (course.bouts <= course.dwell_s).all()
@@ -40,23 +45,23 @@ def test_permuting_labels_permutes_dwell_times(
 ) -> None:
     series = series_of([label for label, _ in steps])
     seconds = np.cumsum([3 if gap else 1 for _, gap in steps])
-    plain, permuted = time_course(seconds, series), time_course(seconds, series[:, order])
+    plain, permuted = course_of(seconds, series), course_of(seconds, series[:, order])
     assert (permuted.dwell_s == plain.dwell_s[order]).all()
     assert (permuted.bouts == plain.bouts[order]).all()
     assert permuted.transitions_per_min == plain.transitions_per_min
 
 
 def test_bouts_and_transitions() -> None:
-    course = time_course(np.arange(6), series_of([HAPPY, HAPPY, SAD, SAD, HAPPY, HAPPY]))
+    course = course_of(np.arange(6), series_of([HAPPY, HAPPY, SAD, SAD, HAPPY, HAPPY]))
     assert (course.bouts[HAPPY], course.bouts[SAD]) == (2, 1)
     assert course.transitions_per_min == 2 / (6 / 60)
 
 
 def test_a_gap_ends_a_bout_and_is_no_transition() -> None:
-    course = time_course(np.array([0, 1, 5, 6]), series_of([HAPPY, HAPPY, SAD, SAD]))
+    course = course_of(np.array([0, 1, 5, 6]), series_of([HAPPY, HAPPY, SAD, SAD]))
     assert (course.bouts[HAPPY], course.bouts[SAD]) == (1, 1)
     assert course.transitions_per_min == 0
-    again = time_course(np.array([0, 1, 5, 6]), series_of([HAPPY] * 4))
+    again = course_of(np.array([0, 1, 5, 6]), series_of([HAPPY] * 4))
     assert again.bouts[HAPPY] == 2
 
 
