@@ -27,6 +27,10 @@ class Watcher(Protocol):
         """The observation of the frame due with number ``sequence``."""
         ...
 
+    def forget(self) -> None:
+        """Another patient is here: nothing of the one before is to be remembered."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
@@ -129,9 +133,10 @@ class Recorder:
             self._end(EndedBy.PAUSE)
         self._was_paused = paused
         patient = self._hooks.patient() or self._recording.patient
-        if self._running is not None and self._running.patient != patient:
-            # Two patients never share a clip.
+        if patient != self._patient:
+            # Two patients never share a clip, nor a place that is held.
             self._end(EndedBy.STOP)
+            self._watcher.forget()
         self._patient = patient
         if paused:
             self._add(Observation(frame.sequence, Outcome.PAUSED))

@@ -30,10 +30,14 @@ class Observer:
         self._settings = settings
         self._classifier = classifier
         self._input = classifier.manifest.input
-        self._finder = FaceFinder(settings)
         self._zone = Zone(*settings.zone)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as for another patient: no place, no patch, nothing held remains."""
+        self._finder = FaceFinder(self._settings)
         self._motion = MotionEnergy()
-        self._liveness = LivePlaces(settings.still_change, settings.still_s)
+        self._liveness = LivePlaces(self._settings.still_change, self._settings.still_s)
         self._last_box: Box | None = None
         self._last_seen = 0.0
         self._standing = Outcome.NO_FACE  # the outcome of the last search that found no patient

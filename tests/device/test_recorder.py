@@ -46,6 +46,9 @@ class AlwaysValid:
     def observe(self, picture, sequence: int, monotonic: float) -> Observation:
         return Observation(sequence, Outcome.VALID, np.full(7, 1 / 7))
 
+    def forget(self) -> None:
+        self.forgotten = getattr(self, "forgotten", 0) + 1
+
 
 def record(source: Script, rules=TEN_SECONDS, *, seed=None, zone="Europe/Berlin", **hooks):
     saved: list[ClipSummary] = []
@@ -263,6 +266,16 @@ def test_two_patients_never_share_a_clip() -> None:
     clips, _ = record(Script(range(24)), patient=lambda: next(here))
     assert [clip.recording.patient for clip in clips] == ["P1", "P2", "P1"]
     assert [clip.figures.coverage.frames_due for clip in clips] == [10, 10, 4]
+
+
+def test_what_was_known_of_a_patient_is_forgotten_with_the_next() -> None:
+    here = iter(["P1"] * 8 + ["P2"] * 8)
+    watcher = AlwaysValid()
+    saved: list[ClipSummary] = []
+    recorder_with(saved.append, watcher=watcher, patient=lambda: next(here)).record(
+        Script(range(16)), StopRequest()
+    )
+    assert watcher.forgotten == 1
 
 
 def test_progress_is_told_for_each_frame() -> None:
