@@ -3,6 +3,7 @@
     EdgeFeaError
     ├── ConfigError            78  a setting is wrong: mend the key that is named
     ├── UnclearError           64  the question has two answers: say which with an option
+    ├── NotAllowed             77  the settings, the account or a former decision forbid it
     ├── NotFoundError          66  the clip, file or folder asked for does not exist
     ├── SourceError
     │   ├── SourceUnavailable  69  no such camera, or it is in use: plug it in, free it
@@ -25,7 +26,6 @@
         ├── OutputFull         74  no space left where the file should go
         ├── OutputDamaged      74  what was read back is not what was written: try another medium
         ├── ExtraMissing       72  a library is not installed: install the extra that is named
-        ├── NotAllowed         77  the settings or the account do not allow it
         └── PackInvalid        65  the pack is damaged, changed, or not for this key
 
 The number is the exit code of the command, after BSD's sysexits.h. 0 is success, 2 a wrong
@@ -51,6 +51,12 @@ class UnclearError(EdgeFeaError):
     """A command would have to guess which of several is meant."""
 
     exit_code = 64
+
+
+class NotAllowed(EdgeFeaError):
+    """The settings, the account or a former decision do not allow what was asked for."""
+
+    exit_code = 77
 
 
 class NotFoundError(EdgeFeaError):
@@ -174,12 +180,6 @@ class ExtraMissing(ClinicError):
     """An optional library is not installed."""
 
     exit_code = 72
-
-
-class NotAllowed(ClinicError):
-    """The settings, or the account, do not allow what was asked for."""
-
-    exit_code = 77
 
 
 class PackInvalid(ClinicError):

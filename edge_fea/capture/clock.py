@@ -9,6 +9,7 @@ import ctypes
 import os
 import time
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -115,10 +116,14 @@ def parse_iso(text: str) -> datetime:
 
 def local(start_utc: str, utc_offset: str) -> datetime:
     """A stored moment in local time, from its UTC and its offset such as ``+05:45``."""
+    return parse_iso(start_utc).astimezone(_fixed(utc_offset))
+
+
+@lru_cache
+def _fixed(utc_offset: str) -> timezone:
     sign = -1 if utc_offset.startswith("-") else 1
     hours, minutes = utc_offset[1:].split(":")
-    offset = sign * timedelta(hours=int(hours), minutes=int(minutes))
-    return parse_iso(start_utc).astimezone(timezone(offset))
+    return timezone(sign * timedelta(hours=int(hours), minutes=int(minutes)))
 
 
 def local_date(start_utc: str, utc_offset: str) -> date:

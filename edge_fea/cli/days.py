@@ -1,19 +1,18 @@
-"""Commands that gather clips: summary, dictionary."""
+"""The command that gathers clips: summary."""
 
 import csv
 import json
 import sys
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any, get_args
 
 import click
 from tabulate import tabulate
 
-from edge_fea.capture.clock import parse_iso, system_zone, zone_named
+from edge_fea.capture.clock import local
 from edge_fea.cli.context import Options, pass_options
 from edge_fea.cli.formats import FORMAT_OPTION, MOMENT
 from edge_fea.errors import UnclearError
-from edge_fea.store import dictionary as data_dictionary
 from edge_fea.store.clips import ClipFilter, ClipReader
 from edge_fea.store.rows import Row
 from edge_fea.summary.periods import (
@@ -27,7 +26,10 @@ from edge_fea.summary.periods import (
     weekly_trend,
 )
 
-_COLUMNS = ("start_utc", "duration_s", "valid_seconds", "sufficient", *FIGURES)
+_COLUMNS = (
+    *("start_utc", "utc_offset", "duration_s", "valid_seconds", "sufficient"),
+    *("clock_synchronized", *FIGURES),
+)
 _Values = tuple[Any, ...]
 
 
@@ -60,11 +62,10 @@ def summary(
     """
     settings = options.settings()
     store = settings.store
-    zone = zone_named(settings.device.time_zone or system_zone())
     with ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader:
         wanted = ClipFilter(start, end, patient or _only(reader.patients(), "patient", "--patient"))
         _only(reader.networks(wanted), "network", "--from and --to between their changes")
-        clips = [_local(row, zone) for row in reader.columns_of(_COLUMNS, wanted)]
+        clips = [_local(row) for row in reader.columns_of(_COLUMNS, wanted)]
     rows = [_row(by, period) for period in periods(clips, by)]
     if form == "json":
         click.echo(json.dumps(rows, indent=1))
@@ -77,28 +78,6 @@ def summary(
         click.echo(_contrasts(clips, settings.baseline.least_dayparts))
 
 
-@click.command()
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["markdown", "csv", "json"]),
-    default="markdown",
-    show_default=True,
-    help="How the dictionary is written.",
-)
-def dictionary(form: str) -> None:
-    """Print the data dictionary: every column of every table."""
-    records = data_dictionary.records()
-    if form == "markdown":
-        click.echo(data_dictionary.markdown(), nl=False)
-    elif form == "json":
-        click.echo(json.dumps(records, indent=1))
-    else:
-        writer = csv.DictWriter(sys.stdout, list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
-
-
 def _only(names: list[str], what: str, option: str) -> str | None:
     """The one there is. Two patients, or two networks, are never put into one figure."""
     if len(names) > 1:
@@ -109,16 +88,22 @@ def _only(names: list[str], what: str, option: str) -> str | None:
     return names[0] if names else None
 
 
-def _local(values: _Values, zone: tzinfo) -> LocalClip:
-    start, duration, seconds, sufficient, *figures = values
+def _local(values: _Values) -> LocalClip:
+    start, offset, duration, seconds, sufficient, synchronized, *figures = values
+    # The offset that held when the clip was recorded, whatever the settings say now.
     return LocalClip(
-        parse_iso(start).astimezone(zone), duration, seconds, bool(sufficient), tuple(figures)
+        local(start, offset),
+        duration,
+        seconds,
+        bool(sufficient),
+        tuple(figures),
+        synchronized != 0,
     )
 
 
 def _header(by: By) -> list[str]:
-    seen = ["clips", "sufficient_clips", "recorded_s", "valid_seconds", "coverage"]
-    return [by, *seen, *FIGURES]
+    seen = ["clips", "sufficient_clips", "unsynchronized_clips"]
+    return [by, *seen, "recorded_s", "valid_seconds", "coverage", *FIGURES]
 
 
 def _row(by: By, period: Period) -> Row:
@@ -126,6 +111,7 @@ def _row(by: By, period: Period) -> Row:
         by: period.name,
         "clips": period.clips,
         "sufficient_clips": period.sufficient_clips,
+        "unsynchronized_clips": period.unsynchronized_clips,
         "recorded_s": period.recorded_s,
         "valid_seconds": period.valid_seconds,
         "coverage": period.coverage,
@@ -156,7 +142,8 @@ def _contrasts(clips: list[LocalClip], least_dayparts: int) -> str:
     else:
         lines.append(
             f"negative share, late afternoon less midday: {contrast.mean:+.3f} "
-            f"({contrast.low:+.3f} to {contrast.high:+.3f}), {contrast.days} days"
+            f"({contrast.low:+.3f} to {contrast.high:+.3f}), {contrast.days} days, "
+            f"seen {contrast.coverage:.0%}"
         )
     trend = weekly_trend(days)
     if trend is None:
@@ -164,6 +151,13 @@ def _contrasts(clips: list[LocalClip], least_dayparts: int) -> str:
     else:
         lines.append(
             f"negative share, trend: {trend.per_week:+.4f} a week "
-            f"({trend.low:+.4f} to {trend.high:+.4f}), {trend.weeks} weeks"
+            f"({trend.low:+.4f} to {trend.high:+.4f}), {trend.weeks} weeks, "
+            f"seen {trend.coverage:.0%}"
+        )
+    doubtful = sum(not clip.synchronized for clip in clips)
+    if doubtful:
+        lines.append(
+            f"{doubtful} of {len(clips)} clips: the clock was not synchronized, so their hour and "
+            "day may be wrong"
         )
     return "\n".join(lines)

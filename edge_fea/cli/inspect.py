@@ -1,4 +1,4 @@
-"""Commands that look without recording: config, model, classify."""
+"""Commands that look without recording: config, model, classify, dictionary."""
 
 import csv
 import json
@@ -14,6 +14,7 @@ from edge_fea.config.layers import default_file, leaves, load, toml_value
 from edge_fea.device.session import load_classifier
 from edge_fea.emotions import LABELS
 from edge_fea.errors import EdgeFeaError
+from edge_fea.store import dictionary as data_dictionary
 from edge_fea.store.database import require_writable
 from edge_fea.vision.classifier import Classifier
 from edge_fea.vision.stills import StillClassifier, StillReading
@@ -197,3 +198,25 @@ class _CsvRecords:
 
     def end(self) -> None:
         sys.stdout.flush()
+
+
+@click.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "csv", "json"]),
+    default="markdown",
+    show_default=True,
+    help="How the dictionary is written.",
+)
+def dictionary(form: str) -> None:
+    """Print the data dictionary: every column of every table."""
+    records = data_dictionary.records()
+    if form == "markdown":
+        click.echo(data_dictionary.markdown(), nl=False)
+    elif form == "json":
+        click.echo(json.dumps(records, indent=1))
+    else:
+        writer = csv.DictWriter(sys.stdout, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)

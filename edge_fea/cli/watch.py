@@ -184,3 +184,6 @@ def _tell_what_was_mended(session: Session, tell: Callable[[str], None]) -> None
         tell(f"the database was brought up to date; its former state is {opened.backup}")
     for clip_id in session.store.closed_after_power_loss:
         tell(f"clip {clip_id} had been left open: closed as power_loss")
+    former = session.network_before()
+    if former is not None:
+        tell(f"the network has changed (it was {former[:12]}): the baseline is begun anew")

@@ -75,6 +75,12 @@ class Session:
         )
         return self._recorder(self.settings.capture.source, hooks, boot=boot_id())
 
+    def network_before(self) -> str | None:
+        """The network whose baseline has ended because this one is another; its SHA-256."""
+        patient = self.store.patient_present() or self.settings.device.patient
+        sha256 = self.classifier.manifest.sha256
+        return self.store.network_before(patient, sha256, self.clock.now())
+
     def recorded(
         self,
         kind: str,

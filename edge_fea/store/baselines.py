@@ -7,7 +7,7 @@ from typing import Any
 import sqlite_utils
 
 from edge_fea.capture.clock import iso, local_date, parse_iso
-from edge_fea.errors import NotFoundError
+from edge_fea.errors import NotAllowed, NotFoundError
 from edge_fea.store.rows import Row
 from edge_fea.summary.baseline import (
     BASELINE_INDICES,
@@ -45,6 +45,20 @@ class Baselines:
         )
         return next(iter(found), None)
 
+    def standing(self, patient: str, model_sha256: str, at: datetime) -> list[Row]:
+        """All baselines made until this moment that no reset has ended, the oldest first."""
+        found = self._db.query(
+            "SELECT * FROM baselines WHERE patient = :patient AND model_sha256 = :model "
+            "AND made_utc <= :at AND made_utc > :reset ORDER BY made_utc",
+            {
+                "patient": patient,
+                "model": model_sha256,
+                "at": iso(at),
+                "reset": self._last_reset(patient, at),
+            },
+        )
+        return list(found)
+
     def scores_for(self, row: Mapping[str, Any]) -> Row:
         """``baseline_id`` and the z-scores that a clip's row gets."""
         held = self.holding(row["patient"], row["model_sha256"], parse_iso(row["start_utc"]))
@@ -60,7 +74,16 @@ class Baselines:
         return self.update(patient, model_sha256, now)
 
     def update(self, patient: str, model_sha256: str, now: datetime) -> Row | None:
-        """Make a new baseline from the clips of the last days; None without enough of them."""
+        """Make a new baseline from the clips of the last days; None without enough of them.
+
+        Raises NotAllowed where a frozen one holds: the new one would never be used.
+        """
+        held = self.holding(patient, model_sha256, now)
+        if held and held["frozen"]:
+            raise NotAllowed(
+                f"baseline {held['baseline_id']} of patient {patient} is frozen and holds until "
+                "`edge-fea baseline reset`"
+            )
         clips = self._clips(patient, model_sha256, now)
         usual = usual_of(clips, _days(clips), self.rule)
         if usual is None:

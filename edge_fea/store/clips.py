@@ -1,6 +1,7 @@
 """The table of clip summaries: written by the recorder, read by everybody else."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from edge_fea.store.database import Opened, open_for_reading, open_for_recording
 from edge_fea.store.errors_from_sqlite import translated
 from edge_fea.store.patients import Stays
 from edge_fea.store.rows import Row, row_of
+from edge_fea.store.snapshot import copy_selected
 from edge_fea.summary.baseline import DEFAULT_RULE, BaselineRule
 from edge_fea.summary.record import ClipSummary, EndedBy
 
@@ -92,6 +94,17 @@ class ClipRecorder:
             if version != self._version:
                 self._version, self._present = version, self._stays.present()
         return self._present
+
+    def network_before(self, patient: str, model_sha256: str, now: datetime) -> str | None:
+        """The network whose baseline no longer holds, where the network has changed since.
+
+        Its SHA-256; None where this network has a baseline of its own, or there never was another.
+        """
+        with translated(self._path):
+            if self._baselines.holding(patient, model_sha256, now) is not None:
+                return None
+            former = self._baselines.former_network(patient, model_sha256)
+        return str(former["model_sha256"]) if former else None
 
     def _drop_old_series(self, now: datetime) -> None:
         self._db.execute(
@@ -178,12 +191,16 @@ class ClipReader:
     def clips(self, wanted: ClipFilter, limit: int | None = None) -> Iterator[Row]:
         """The wanted clips by start; with ``limit`` the latest so many."""
         condition, values = wanted.where()
-        with translated(self._path):
-            yield from self._db.query(
+        sql = f"SELECT * FROM clips WHERE {condition} ORDER BY start_utc, clip_id"  # noqa: S608
+        if limit is not None:
+            # Only here: sorting whole rows of a year a second time spills into a temporary file.
+            sql = (
                 f"SELECT * FROM (SELECT * FROM clips WHERE {condition} "  # noqa: S608
-                "ORDER BY start_utc DESC, clip_id DESC LIMIT :limit) ORDER BY start_utc, clip_id",
-                {**values, "limit": -1 if limit is None else limit},
+                "ORDER BY start_utc DESC, clip_id DESC LIMIT :limit) ORDER BY start_utc, clip_id"
             )
+            values["limit"] = limit
+        with translated(self._path):
+            yield from self._db.query(sql, values)
 
     def columns_of(self, names: Sequence[str], wanted: ClipFilter) -> Iterator[tuple[Any, ...]]:
         """Some columns of the wanted clips, by start: cheaper than whole rows over a year."""
@@ -191,9 +208,38 @@ class ClipReader:
         listed = ", ".join(names)
         with translated(self._path):
             yield from self._db.execute(
-                f"SELECT {listed} FROM clips WHERE {condition} ORDER BY start_utc",  # noqa: S608
+                f"SELECT {listed} FROM clips WHERE {condition} "  # noqa: S608
+                "ORDER BY start_utc, clip_id",
                 values,
             )
+
+    def seconds(self, wanted: ClipFilter) -> Iterator[Row]:
+        """The second series of the wanted clips, where it was kept, with each clip's start."""
+        condition, values = wanted.where()
+        with translated(self._path):
+            yield from self._db.query(
+                "SELECT seconds.*, clips.start_utc FROM clips JOIN seconds USING (clip_id) "  # noqa: S608
+                f"WHERE {condition} ORDER BY start_utc, clip_id, second",
+                values,
+            )
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """All that is read within is of the same moment, whatever is recorded meanwhile."""
+        with translated(self._path):
+            self._db.conn.execute("BEGIN")
+            # A transaction takes its moment from its first read.
+            self._db.conn.execute("SELECT 1 FROM clips LIMIT 1").fetchall()
+        try:
+            yield
+        finally:
+            self._db.conn.execute("ROLLBACK")
+
+    def copy_to(self, path: Path, wanted: ClipFilter, *, series: bool) -> None:
+        """Make a database at ``path`` of the wanted clips and of what belongs to them."""
+        condition, values = wanted.where()
+        with translated(self._path):
+            copy_selected(self._db, path, condition, values, series=series)
 
     def patients(self, wanted: ClipFilter = ClipFilter()) -> list[str]:
         """The pseudonyms that have such clips."""
@@ -212,6 +258,11 @@ class ClipReader:
     def networks(self, wanted: ClipFilter) -> list[str]:
         """The networks that the wanted clips were read with, by SHA-256."""
         return self._distinct("model_sha256", wanted)
+
+    def baselines(self, patient: str, model_sha256: str, at: datetime) -> list[Row]:
+        """The baselines that were made until this moment and not reset, the oldest first."""
+        with translated(self._path):
+            return Baselines(self._db, DEFAULT_RULE).standing(patient, model_sha256, at)
 
     def _distinct(self, column: str, wanted: ClipFilter) -> list[str]:
         condition, values = wanted.where()

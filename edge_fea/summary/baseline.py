@@ -53,7 +53,8 @@ def usual_of(
 ) -> dict[str, Usual] | None:
     """The usual of each index over ``clips`` of ``days`` different days.
 
-    None where there are too few of either. An index that is null in most clips is left out.
+    None where there are too few of either. An index of which fewer clips than ``least_clips`` have
+    a value is left out.
     """
     if days < rule.least_days or len(clips) < rule.least_clips:
         return None

@@ -42,13 +42,16 @@ class LocalClip:
     """What periods need to know of one clip."""
 
     start: datetime
-    """Aware, in the patient's zone."""
+    """Aware, in the patient's zone as it was at that moment."""
 
     duration_s: float
     valid_seconds: int
     sufficient: bool
     figures: tuple[float | None, ...]
     """In the order of ``FIGURES``; numbers where ``sufficient``."""
+
+    synchronized: bool = True
+    """False where the clock was not known to be right: day and hour may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,9 @@ class Period:
     valid_seconds: int
     figures: Mapping[str, float | None]
     """Means weighted by valid seconds; None without a sufficient clip."""
+
+    unsynchronized_clips: int
+    """Clips that may belong to another hour or day: the clock was not synchronized."""
 
     @property
     def coverage(self) -> float:
@@ -118,33 +124,38 @@ def _period(name: str, clips: Sequence[LocalClip]) -> Period:
         recorded_s=float(sum(clip.duration_s for clip in clips)),
         valid_seconds=sum(clip.valid_seconds for clip in clips),
         figures=means,
+        unsynchronized_clips=sum(not clip.synchronized for clip in clips),
     )
 
 
 def valid_days(clips: Iterable[LocalClip], least_dayparts: int = 3) -> dict[str, list[LocalClip]]:
-    """The sufficient clips of each day that has some in at least so many parts of the day.
+    """All clips of each day that has sufficient ones in at least so many parts of the day.
 
     A day seen only in the morning says little of the day; the rule is this project's convention.
     """
     days: dict[str, list[LocalClip]] = {}
     for clip in clips:
-        if clip.sufficient:
-            days.setdefault(clip.start.date().isoformat(), []).append(clip)
+        days.setdefault(clip.start.date().isoformat(), []).append(clip)
     return {
         day: of_day
         for day, of_day in sorted(days.items())
-        if len({daypart(clip.start.hour) for clip in of_day}) >= least_dayparts
+        if len({daypart(c.start.hour) for c in of_day if c.sufficient}) >= least_dayparts
     }
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A mean of differences within days, with its 95 % interval."""
+    """A mean of differences within days, with its 95 % interval.
+
+    The interval takes the days for independent of one another.
+    """
 
     mean: float
     low: float
     high: float
     days: int
+    coverage: float
+    """Seconds seen over seconds recorded in the clips that were compared, 0 to 1."""
 
 
 def late_minus_midday(
@@ -154,28 +165,36 @@ def late_minus_midday(
 
     The interval is Student's t over days. None with fewer than three such days.
     """
-    differences = []
+    differences: list[float] = []
+    compared: list[Period] = []
     for clips in days.values():
-        parts = {period.name: period.figures[figure] for period in periods(clips, "daypart")}
-        late, midday = parts.get("late"), parts.get("midday")
-        if late is not None and midday is not None:
-            differences.append(late - midday)
+        parts = {period.name: period for period in periods(clips, "daypart")}
+        if "late" in parts and "midday" in parts:
+            late, midday = (parts[name].figures[figure] for name in ("late", "midday"))
+            if late is not None and midday is not None:
+                differences.append(late - midday)
+                compared += [parts["late"], parts["midday"]]
     if len(differences) < 3:
         return None
     values = np.array(differences)
     reach = t_point(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
     mean = float(values.mean())
-    return Contrast(mean, mean - reach, mean + reach, len(values))
+    return Contrast(mean, mean - reach, mean + reach, len(values), _seen(compared))
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A robust slope over weeks, with its 95 % interval."""
+    """A robust slope over weeks, with its 95 % interval.
+
+    The interval takes the weeks for independent of one another.
+    """
 
     per_week: float
     low: float
     high: float
     weeks: int
+    coverage: float
+    """Seconds seen over seconds recorded in the clips of these weeks, 0 to 1."""
 
 
 def weekly_trend(
@@ -191,8 +210,9 @@ def weekly_trend(
         # Weeks are counted from a Monday, date 1 of the proleptic calendar.
         weeks.setdefault((date.fromisoformat(day).toordinal() - 1) // 7, []).extend(of_day)
     points: list[tuple[int, float]] = []
-    for week, of_week in sorted(weeks.items()):
-        value = _period("", of_week).figures[figure]
+    gathered = [(week, _period("", of_week)) for week, of_week in sorted(weeks.items())]
+    for week, period in gathered:
+        value = period.figures[figure]
         if value is not None:
             points.append((week, value))
     n = len(points)
@@ -203,4 +223,10 @@ def weekly_trend(
     spread = 1.96 * math.sqrt(n * (n - 1) * (2 * n + 5) / 18.0)
     low = max(0, math.floor((len(slopes) - spread) / 2.0) - 1)
     high = min(len(slopes) - 1, math.ceil((len(slopes) + spread) / 2.0))
-    return Trend(float(np.median(slopes)), float(slopes[low]), float(slopes[high]), n)
+    coverage = _seen([period for _, period in gathered])
+    return Trend(float(np.median(slopes)), float(slopes[low]), float(slopes[high]), n, coverage)
+
+
+def _seen(gathered: Sequence[Period]) -> float:
+    recorded = sum(period.recorded_s for period in gathered)
+    return min(1.0, sum(period.valid_seconds for period in gathered) / recorded)

@@ -86,6 +86,8 @@ def test_a_baseline_is_made_frozen_and_reset(database: Path) -> None:
     assert "negative_mean" in made
     assert "frozen" in edge_fea(database, "baseline", "freeze")
     assert "frozen" in edge_fea(database, "baseline", "show")
+    refused = edge_fea(database, "baseline", "update", code=77)
+    assert "baseline 1 of patient P07 is frozen and holds until" in refused
     edge_fea(database, "baseline", "reset")
     assert "has no baseline yet: 0 of 30" in edge_fea(database, "baseline", "show")
 
@@ -115,6 +117,18 @@ def test_a_summary_table_ends_with_contrast_and_trend(database: Path) -> None:
     output = edge_fea(database, "summary", "--patient", "P07")
     assert "late afternoon less midday" in output
     assert "too few weeks with valid days" in output
+
+
+def test_clips_of_an_unsynchronized_clock_are_counted_and_told(database: Path) -> None:
+    fill(database, 6)
+    with ClipRecorder(database, busy_timeout=1, now=datetime.now(UTC)) as recorder:
+        clips = recorder.opened.db.table("clips")
+        for row in list(clips.rows_where(limit=5)):
+            clips.update(row["clip_id"], {"clock_synchronized": 0})
+    rows = json.loads(edge_fea(database, "summary", "--format", "json"))
+    assert sum(row["unsynchronized_clips"] for row in rows) == 5
+    output = edge_fea(database, "summary")
+    assert "5 of 72 clips: the clock was not synchronized" in output
 
 
 def test_a_summary_of_nothing_says_so(database: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlite_utils
 
-from edge_fea.errors import NotFoundError
+from edge_fea.errors import NotAllowed, NotFoundError
 from edge_fea.store.baselines import Baselines
 from edge_fea.store.clips import ClipRecorder
 from edge_fea.store.patients import Stays
@@ -104,7 +104,8 @@ def test_a_frozen_one_holds_until_it_is_reset(db) -> None:
     frozen = baselines.update("P07", MODEL, later(3))
     baselines.freeze("P07", MODEL, later(3))
     assert baselines.update_daily("P07", MODEL, later(5)) is None
-    baselines.update("P07", MODEL, later(6))
+    with pytest.raises(NotAllowed, match="is frozen and holds until"):
+        baselines.update("P07", MODEL, later(6))
     assert baselines.holding("P07", MODEL, later(7))["baseline_id"] == frozen["baseline_id"]
     baselines.reset("P07", later(7.5))
     assert baselines.holding("P07", MODEL, later(8)) is None
