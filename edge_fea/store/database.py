@@ -19,6 +19,7 @@ from edge_fea.errors import (
     StoreError,
     StoreUnwritable,
 )
+from edge_fea.store import dictionary
 from edge_fea.store.errors_from_sqlite import translated
 from edge_fea.store.integrity import Rescue, is_sound, rescue, unused
 from edge_fea.store.schema import known, migrations
@@ -157,6 +158,7 @@ def open_for_staff(path: Path, *, busy_timeout: float) -> Iterator[sqlite_utils.
             _refuse_newer(db, path)
             if not migrations.applied(db):
                 migrations.apply(db)
+                dictionary.keep_in(db)
             elif migrations.pending(db):
                 raise StoreError(f"{path} is of an older edge-fea: start the service first")
             yield db
@@ -198,11 +200,13 @@ def _refuse_newer(db: sqlite_utils.Database, path: Path) -> None:
 
 def _migrate(db: sqlite_utils.Database, path: Path, now: datetime) -> Path | None:
     _refuse_newer(db, path)
-    if not migrations.pending(db):
-        return None
     backup = None
+    if not migrations.pending(db):
+        dictionary.keep_in(db)
+        return backup
     if migrations.applied(db):
         backup = unused(path.with_name(f"{path.name}.before-upgrade-{now:%Y%m%dT%H%M%SZ}"))
         db.conn.execute("VACUUM INTO ?", [str(backup)])
     migrations.apply(db)
+    dictionary.keep_in(db)
     return backup

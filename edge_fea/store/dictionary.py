@@ -1,11 +1,16 @@
 """The data dictionary: every column of every table, in one place.
 
-The documentation page (``docs/dictionary.md``), the exports' schemas and the tests are made from
-it. A test fails when the database has a column that is missing here, or the other way round.
+The documentation page (``docs/dictionary.md``), the exports' schemas, the table ``data_dictionary``
+in the database itself and the tests are made from it. A test fails when the database has a column
+that is missing here, or the other way round.
 """
 
+from typing import get_args
+
+import sqlite_utils
+
 from edge_fea.emotions import LABELS
-from edge_fea.store.clip_columns import CLIPS, Column, score
+from edge_fea.store.clip_columns import CLIPS, Column, Kind, score
 from edge_fea.summary.baseline import BASELINE_INDICES
 
 _STAYS = (
@@ -55,12 +60,24 @@ _SECONDS = (
     ),
 )
 
+_DICTIONARY = (
+    Column("table_name", "text", "The table"),
+    Column("column_name", "text", "Its column"),
+    Column("type", "text", "Kind of the values", levels=get_args(Kind)),
+    Column("nullable", "text", "Whether a value may be missing", levels=("yes", "no")),
+    Column("unit", "text", "Unit of the values; empty for none"),
+    Column("range", "text", "Allowed values; empty for any"),
+    Column("meaning", "text", "What the column says"),
+    Column("formula", "text", "How it is computed; empty where nothing is"),
+)
+
 TABLES: dict[str, tuple[Column, ...]] = {
     "clips": CLIPS,
     "stays": _STAYS,
     "baselines": _BASELINES,
     "baseline_resets": _RESETS,
     "seconds": _SECONDS,
+    "data_dictionary": _DICTIONARY,
 }
 """All tables that hold data."""
 
@@ -70,6 +87,7 @@ TABLE_MEANINGS: dict[str, str] = {
     "baselines": "What was usual for a patient, and since when.",
     "baseline_resets": "When a patient's baseline was begun anew.",
     "seconds": "The second series, where `store.keep_series` is on.",
+    "data_dictionary": "This page, within the database.",
 }
 
 
@@ -111,3 +129,14 @@ def records() -> list[dict[str, str]]:
         for table, columns in TABLES.items()
         for column in columns
     ]
+
+
+def keep_in(db: sqlite_utils.Database) -> None:
+    """Bring the table ``data_dictionary`` up to date; writes nothing where it is so already."""
+    renamed = {"table": "table_name", "column": "column_name"}
+    rows = [{renamed.get(name, name): text for name, text in row.items()} for row in records()]
+    table = db.table("data_dictionary")
+    if list(table.rows_where(order_by="rowid")) != rows:
+        with db.atomic():
+            table.delete_where()
+            table.insert_all(rows)

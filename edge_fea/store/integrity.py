@@ -87,7 +87,8 @@ def _copy_readable(path: Path, fresh: Path) -> tuple[int, list[str]]:
         # Tables and indexes come from the present schema, whatever is left of the damaged one.
         migrations.apply(sqlite_utils.Database(target))
         with target:
-            for table in TABLES:
+            # What explains the columns is written anew; it is nobody's data.
+            for table in [name for name in TABLES if name != "data_dictionary"]:
                 copied, whole = _copy_table(source, target, table)
                 rows += copied
                 if not whole:

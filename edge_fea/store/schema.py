@@ -100,6 +100,16 @@ def create_second_series(db: sqlite_utils.Database) -> None:
     )
 
 
+@migrations(name="0004_data_dictionary")
+def create_data_dictionary(db: sqlite_utils.Database) -> None:
+    """What every column means, for whoever has only the file. Filled by ``dictionary.keep_in``."""
+    names = ["table_name", "column_name", "type", "nullable", "unit", "range", "meaning"]
+    columns: dict[str, type] = dict.fromkeys([*names, "formula"], str)
+    db.table("data_dictionary").create(
+        columns, pk=("table_name", "column_name"), not_null=set(columns), strict=True
+    )
+
+
 def known() -> set[str]:
     """The names of all steps that this version has."""
     memory = sqlite_utils.Database(memory=True)

@@ -11,6 +11,7 @@ from edge_fea.cli import cli
 from edge_fea.store.clips import ClipRecorder
 from edge_fea.store.dictionary import TABLE_MEANINGS, TABLES, markdown, records
 from edge_fea.store.rows import row_of
+from tests.conftest import NOON
 from tests.store.clip_factory import make_clip
 
 PAGE = Path(__file__).parents[2] / "docs" / "dictionary.md"
@@ -37,6 +38,17 @@ def test_the_database_has_the_columns_of_the_dictionary(recorder: ClipRecorder, 
     assert found == {
         column.name: (SQLITE[column.kind], not column.nullable) for column in TABLES[table]
     }
+
+
+def test_the_database_explains_itself(path: Path) -> None:
+    with ClipRecorder(path, busy_timeout=0.1, now=NOON) as first:
+        stored = list(first.opened.db.table("data_dictionary").rows)
+        first.opened.db.table("data_dictionary").delete_where("table_name = 'stays'")
+    assert [(row["table_name"], row["column_name"]) for row in stored] == [
+        (row["table"], row["column"]) for row in records()
+    ]
+    with ClipRecorder(path, busy_timeout=0.1, now=NOON) as again:
+        assert list(again.opened.db.table("data_dictionary").rows) == stored
 
 
 def test_a_clips_row_has_just_these_columns() -> None:
