@@ -21,7 +21,7 @@ _COMMANDS = {
     "clips": "read",
     "show": "read",
     "summary": "days",
-    "dictionary": "days",
+    "dictionary": "inspect",
     "patient": "patients",
     "baseline": "patients",
     "place": "place",
