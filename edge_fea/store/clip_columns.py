@@ -48,7 +48,7 @@ def score(name: str, meaning: str, formula: str, **more: object) -> Column:
 
 
 def _interval(name: str, of: str) -> list[Column]:
-    method = "Student's t on the logit scale; n_eff from the sampled series' fitted autocorrelation"
+    method = "Student's t on the logit scale with n_eff from the fitted autocorrelation"
     return [
         score(f"{name}_low", f"Lower end of the 95 % interval of {of}", method, low=0, high=1),
         score(f"{name}_high", f"Upper end of the 95 % interval of {of}", method, low=0, high=1),
@@ -152,7 +152,7 @@ for _label in LABELS:
             f"n_eff_{_label}",
             f"Effective seconds behind mean_{_label}; below {MINIMUM_N_EFF:g} the figure stands on "
             "little",
-            "n^2 / sum over pairs of the sampled series' fitted autocorrelation",
+            "n^2 / sum over pairs of the fitted autocorrelation",
             low=1,
         ),
         Column(

@@ -67,15 +67,14 @@ def indices(
     ``motion`` (m,) the motion energies that were measured.
     """
     seconds = series.seconds
-    mean = series.means.mean(axis=0)
     negative = series.samples[:, _NEGATIVE].sum(axis=1)
     expressivity = 1.0 - series.samples[:, _NEUTRAL]
     return Indices(
-        negative=mean_interval(seconds, negative, float(mean[_NEGATIVE].sum())),
+        negative=mean_interval(seconds, series.means[:, _NEGATIVE].sum(axis=1)),
         negative_time=float(np.isin(states, _NEGATIVE).mean()),
-        variety_bits=float(entropy_bits(mean)),
+        variety_bits=float(entropy_bits(series.means.mean(axis=0))),
         doubt_bits=float(doubt.mean()),
-        expressivity=mean_interval(seconds, expressivity, float(1.0 - mean[_NEUTRAL])),
+        expressivity=mean_interval(seconds, 1.0 - series.means[:, _NEUTRAL]),
         expressivity_sd=float(expressivity.std(ddof=1)) if len(seconds) > 1 else 0.0,
         negative_mssd=mean_square_successive_difference(seconds, negative),
         negative_inertia=inertia(seconds, negative),

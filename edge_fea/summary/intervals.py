@@ -54,14 +54,8 @@ class MeanInterval:
     """How many independent seconds would say as much, 1 to the number of seconds."""
 
 
-def mean_interval(
-    seconds: npt.NDArray[np.int64], values: Floats, mean: float | None = None
-) -> MeanInterval:
+def mean_interval(seconds: npt.NDArray[np.int64], values: Floats) -> MeanInterval:
     """The mean of ``values`` in [0, 1], float64 (n,), taken at the whole ``seconds``, int64 (n,).
-
-    ``mean`` replaces their own mean where more is known of it than the values say: the mean over
-    all frames, while the values are one frame a second. So n_eff and the interval's width do not
-    depend on the frame rate.
 
     The variance of the mean is sum over all pairs of seconds of C(|i - j|) / n^2 (Priestley 1981,
     eq. 5.3.5; gaps simply leave pairs out), with the autocovariance modelled as
@@ -74,8 +68,8 @@ def mean_interval(
     degrees of freedom that simulation asks for.
     """
     n = len(values)
-    share = _variance_share(seconds, values - values.mean())
-    mean = float(values.mean()) if mean is None else mean
+    mean = float(values.mean())
+    share = _variance_share(seconds, values - mean)
     n_eff = min(float(n), 1.0 / share)
     variance = float(values.var()) * share / (1.0 - share) if n > 1 else 0.0
     if variance <= _ROUNDING or not 0.0 < mean < 1.0:

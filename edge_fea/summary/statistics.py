@@ -5,10 +5,9 @@ frame, float64, shape (seconds, 7), in the order of ``edge_fea.emotions.LABELS``
 second's valid frames. Beside it stands the sampled series, of the same shape: the first valid
 frame of each second.
 
-Means are taken on the second series, which uses all frames. Whatever tells how much and how fast
-something varied, and from it how precise a mean is, is taken on the sampled series: averaging
-within a second removes the noise of single frames by their number, so a spread of averages would
-depend on the frame rate.
+Means and their intervals are taken on the second series, which uses all frames. Whatever tells how
+much and how fast something varied is taken on the sampled series: averaging within a second removes
+the noise of single frames by their number, so a spread of averages would depend on the frame rate.
 """
 
 from dataclasses import dataclass
@@ -64,11 +63,11 @@ class EmotionFigures:
 
 def emotion_figures(series: SecondSeries) -> EmotionFigures:
     """Figures of a series of at least one second. Raises ValueError for another shape."""
-    seconds, means, samples = series.seconds, series.means, series.samples
+    seconds, means = series.seconds, series.means
     if means.ndim != 2 or means.shape[0] == 0 or means.shape[1] != len(LABELS):
         raise ValueError(f"series is {means.shape}, must be (seconds >= 1, {len(LABELS)})")
     mean = means.mean(axis=0)
-    sd = samples.std(axis=0, ddof=1) if len(means) > 1 else np.zeros(len(LABELS))
+    sd = series.samples.std(axis=0, ddof=1) if len(means) > 1 else np.zeros(len(LABELS))
     # Stable, so that of two equal means the first in the order of the labels leads.
     first, second = np.argsort(-mean, kind="stable")[:2]
     return EmotionFigures(
@@ -76,18 +75,11 @@ def emotion_figures(series: SecondSeries) -> EmotionFigures:
         sd=sd,
         dominant=LABELS[int(first)],
         margin=float(mean[first] - mean[second]),
-        intervals=tuple(
-            mean_interval(seconds, column, float(centre))
-            for column, centre in zip(samples.T, mean, strict=True)
-        ),
-        indeterminate=_is_indeterminate(
-            seconds, samples[:, first] - samples[:, second], float(mean[first] - mean[second])
-        ),
+        intervals=tuple(mean_interval(seconds, column) for column in means.T),
+        indeterminate=_is_indeterminate(seconds, means[:, first] - means[:, second]),
     )
 
 
-def _is_indeterminate(
-    seconds: npt.NDArray[np.int64], leads: npt.NDArray[np.float64], margin: float
-) -> bool:
+def _is_indeterminate(seconds: npt.NDArray[np.int64], leads: npt.NDArray[np.float64]) -> bool:
     """``leads`` lie in [-1, 1]; halved and raised they are a mean in [0, 1] with 0.5 for none."""
-    return mean_interval(seconds, (leads + 1.0) / 2.0, (margin + 1.0) / 2.0).low <= 0.5
+    return mean_interval(seconds, (leads + 1.0) / 2.0).low <= 0.5
