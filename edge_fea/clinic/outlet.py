@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from edge_fea.errors import (
     ClinicError,
@@ -30,12 +30,17 @@ class Written:
     sha256: str
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> Written:
+def write_whole(
+    path: Path,
+    write: Callable[[BinaryIO], None],
+    check: Callable[[Path], None] | None = None,
+) -> Written:
     """Let ``write`` fill a file that then stands under ``path``, whole, synced and read back.
 
     It is written under another name in the same folder and gets its own by a link, which fails
     where the name is taken; file systems without links (vfat, exFAT) get a rename after a check.
-    Whatever goes wrong, nothing stands under ``path`` and the other name is gone.
+    Whatever goes wrong, nothing stands under ``path`` and the other name is gone. ``check`` may
+    read the file before it gets its name, and raise.
 
     Raises OutputExists, OutputUnwritable, OutputFull or OutputDamaged.
     """
@@ -45,6 +50,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> Written:
         try:
             hashed = _write(partial, write)
             _check(partial, hashed, path)
+            if check is not None:
+                check(partial)
             _name(partial, path)
         finally:
             partial.unlink(missing_ok=True)
@@ -68,7 +75,9 @@ def digest(path: Path) -> tuple[int, str]:
     """
     hashed, size = hashlib.sha256(), 0
     with path.open("rb") as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        # Not on a clinician's Mac; what is written there is read back from memory.
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         while block := file.read(_BLOCK):
             hashed.update(block)
             size += len(block)
@@ -97,15 +106,27 @@ def translated_output(path: Path) -> Iterator[None]:
         raise OutputUnwritable(f"cannot write {path}: {error.strerror}") from error
 
 
+class Sink(Protocol):
+    """Where bytes go: a file, a pipe, an archive. It need not be able to seek."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take all of ``data``."""
+        ...
+
+    def flush(self) -> None:
+        """Let go of what is held back."""
+        ...
+
+
 class HashingWriter:
     """Passes bytes on to ``out`` and keeps their number and hash."""
 
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: Sink) -> None:
         self._out = out
         self._hash = hashlib.sha256()
         self.size = 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes, /) -> int:
         """Pass ``data`` on."""
         self._hash.update(data)
         self.size += len(data)

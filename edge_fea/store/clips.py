@@ -1,22 +1,22 @@
 """The table of clip summaries: written by the recorder, read by everybody else."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import sqlite_utils
-
 from edge_fea.capture.clock import iso
 from edge_fea.emotions import LABELS
 from edge_fea.errors import NotFoundError
 from edge_fea.store.baselines import Baselines
-from edge_fea.store.database import Opened, open_for_reading, open_for_recording
+from edge_fea.store.database import Opened, open_for_recording, writing
 from edge_fea.store.errors_from_sqlite import translated
-from edge_fea.store.patients import Stays
+from edge_fea.store.moments import HAPPENED, Moments, happened
+from edge_fea.store.patients import Erasures, Stays
+from edge_fea.store.reading import Reading
+from edge_fea.store.retention import Retention
 from edge_fea.store.rows import Row, row_of
 from edge_fea.store.snapshot import copy_selected
 from edge_fea.summary.baseline import DEFAULT_RULE, BaselineRule
@@ -46,11 +46,17 @@ class ClipRecorder:
         self._clips = self._db.table("clips")
         self._baselines = Baselines(self._db, rule)
         self._stays = Stays(self._db)
+        self._erasures = Erasures(self._db)
+        self.retention = Retention(self._db, path)
+        self._moments = Moments(self._db)
         self._keep_series = keep_series
         self._series_days = series_days
         self._version = -1
         self._present: str | None = None
         try:
+            with translated(path), writing(self._db):
+                self._erasures.forget()
+                self._erased_before = self._erasures.last()
             self.closed_after_power_loss = self._close_left_open()
         except BaseException:
             self.close()
@@ -67,24 +73,30 @@ class ClipRecorder:
     ) -> None:
         self.close()
 
-    def save(self, clip: ClipSummary) -> None:
+    def save(self, clip: ClipSummary) -> bool:
         """Write a clip, running or ended, in one transaction. Saving it again replaces it.
 
-        An ended clip may bring the day's new baseline with it, for the clips after it.
+        An ended clip may bring the day's new baseline with it, for the clips after it. False, and
+        nothing is written, where the clip's patient was erased after the clip had begun.
         """
-        with translated(self._path), self._db.atomic():
+        with translated(self._path), writing(self._db):
+            if self._erasures.forbid(clip, self._erased_before):
+                return False
+            self._moments.catch_up(clip.recording.boot_id)
             row = row_of(clip)
+            row |= self._moments.correction(row)
             row |= self._baselines.scores_for(row)
             self._clips.upsert(row, pk="clip_id")
             if self._keep_series:
                 self._save_series(clip)
             if clip.ended_by is not None:
-                end = clip.start + timedelta(seconds=clip.figures.duration_s)
+                end = happened(row) + timedelta(seconds=clip.figures.duration_s)
                 self._baselines.update_daily(row["patient"], row["model_sha256"], end)
                 self._drop_old_series(end)
+        return True
 
     def patient_present(self) -> str | None:
-        """The pseudonym of the patient whose stay is running, None without one.
+        """Whose clips are recorded now: see ``Stays.assigned``.
 
         Cheap enough to ask at each frame: the table is read again only when another process has
         written to the database.
@@ -92,8 +104,20 @@ class ClipRecorder:
         with translated(self._path):
             (version,) = self._db.execute("PRAGMA data_version").fetchone()
             if version != self._version:
-                self._version, self._present = version, self._stays.present()
+                self._version, self._present = version, self._stays.assigned()
         return self._present
+
+    def last_known(self, boot_id: str) -> datetime | None:
+        """A moment before this boot that wall time had surely reached: ``Moments.last_known``."""
+        with translated(self._path):
+            return self._moments.last_known(boot_id)
+
+    def synchronized(self, boot_id: str, zero: datetime) -> None:
+        """Wall time is right: in this boot the monotonic clock stood at 0 at ``zero``.
+
+        From the next clip that is saved on, clips of this boot that began before are corrected.
+        """
+        self._moments.synchronized(boot_id, zero)
 
     def network_before(self, patient: str, model_sha256: str, now: datetime) -> str | None:
         """The network whose baseline no longer holds, where the network has changed since.
@@ -108,7 +132,8 @@ class ClipRecorder:
 
     def _drop_old_series(self, now: datetime) -> None:
         self._db.execute(
-            "DELETE FROM seconds WHERE clip_id IN (SELECT clip_id FROM clips WHERE start_utc < ?)",
+            "DELETE FROM seconds WHERE clip_id IN "  # noqa: S608
+            f"(SELECT clip_id FROM clips WHERE {HAPPENED} < ?)",
             [iso(now - timedelta(days=self._series_days))],
         )
 
@@ -146,10 +171,10 @@ class ClipFilter:
     """Which clips; everything that is None is no condition."""
 
     start: datetime | None = None
-    """Clips that start at or after this moment."""
+    """Clips that started at or after this moment, by the best that is known of it."""
 
     end: datetime | None = None
-    """Clips that start before this moment."""
+    """Clips that started before this moment."""
 
     patient: str | None = None
     sufficient: bool | None = None
@@ -159,8 +184,8 @@ class ClipFilter:
     def where(self) -> tuple[str, dict[str, object]]:
         """The condition in SQL, and its values."""
         conditions: dict[str, object] = {
-            "start_utc >= :start": iso(self.start) if self.start else None,
-            "start_utc < :end": iso(self.end) if self.end else None,
+            f"{HAPPENED} >= :start": iso(self.start) if self.start else None,
+            f"{HAPPENED} < :end": iso(self.end) if self.end else None,
             "patient = :patient": self.patient,
             "sufficient = :sufficient": self.sufficient,
         }
@@ -170,33 +195,19 @@ class ClipFilter:
         return " AND ".join(terms) or "1", values
 
 
-class ClipReader:
+class ClipReader(Reading):
     """Reads clips, while another process records or not."""
-
-    def __init__(self, path: Path, *, busy_timeout: float) -> None:
-        self._path = path
-        self._db: sqlite_utils.Database = open_for_reading(path, busy_timeout=busy_timeout)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._db.conn.close()
 
     def clips(self, wanted: ClipFilter, limit: int | None = None) -> Iterator[Row]:
         """The wanted clips by start; with ``limit`` the latest so many."""
         condition, values = wanted.where()
-        sql = f"SELECT * FROM clips WHERE {condition} ORDER BY start_utc, clip_id"  # noqa: S608
+        sql = f"SELECT * FROM clips WHERE {condition} ORDER BY {HAPPENED}, clip_id"  # noqa: S608
         if limit is not None:
             # Only here: sorting whole rows of a year a second time spills into a temporary file.
             sql = (
                 f"SELECT * FROM (SELECT * FROM clips WHERE {condition} "  # noqa: S608
-                "ORDER BY start_utc DESC, clip_id DESC LIMIT :limit) ORDER BY start_utc, clip_id"
+                f"ORDER BY {HAPPENED} DESC, clip_id DESC LIMIT :limit) "
+                f"ORDER BY {HAPPENED}, clip_id"
             )
             values["limit"] = limit
         with translated(self._path):
@@ -207,33 +218,36 @@ class ClipReader:
         condition, values = wanted.where()
         listed = ", ".join(names)
         with translated(self._path):
-            yield from self._db.execute(
+            found = self._db.execute(
                 f"SELECT {listed} FROM clips WHERE {condition} "  # noqa: S608
-                "ORDER BY start_utc, clip_id",
+                f"ORDER BY {HAPPENED}, clip_id",
                 values,
             )
+            # Where this is left half way, `yield from` would close a cursor whose database may be
+            # closed already.
+            for row in found:  # noqa: UP028
+                yield row
 
     def seconds(self, wanted: ClipFilter) -> Iterator[Row]:
         """The second series of the wanted clips, where it was kept, with each clip's start."""
         condition, values = wanted.where()
         with translated(self._path):
             yield from self._db.query(
-                "SELECT seconds.*, clips.start_utc FROM clips JOIN seconds USING (clip_id) "  # noqa: S608
-                f"WHERE {condition} ORDER BY start_utc, clip_id, second",
+                "SELECT seconds.*, clips.start_utc, clips.corrected_start_utc "  # noqa: S608
+                "FROM clips JOIN seconds USING (clip_id) "
+                f"WHERE {condition} ORDER BY {HAPPENED}, clip_id, second",
                 values,
             )
 
-    @contextmanager
-    def one_moment(self) -> Iterator[None]:
-        """All that is read within is of the same moment, whatever is recorded meanwhile."""
+    def recorded(self, patient: str) -> Iterator[str]:
+        """The ids of a patient's ended clips in the order in which they were recorded."""
         with translated(self._path):
-            self._db.conn.execute("BEGIN")
-            # A transaction takes its moment from its first read.
-            self._db.conn.execute("SELECT 1 FROM clips LIMIT 1").fetchall()
-        try:
-            yield
-        finally:
-            self._db.conn.execute("ROLLBACK")
+            for (clip_id,) in self._db.execute(
+                "SELECT clip_id FROM clips WHERE patient = ? AND ended_by IS NOT NULL "
+                "ORDER BY rowid",
+                [patient],
+            ):
+                yield clip_id
 
     def copy_to(self, path: Path, wanted: ClipFilter, *, series: bool) -> None:
         """Make a database at ``path`` of the wanted clips and of what belongs to them."""

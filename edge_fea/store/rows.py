@@ -4,7 +4,7 @@ from typing import Any
 
 from edge_fea.capture.clock import iso
 from edge_fea.emotions import LABELS
-from edge_fea.store.clip_columns import AGAINST_BASELINE, SCORES
+from edge_fea.store.clip_columns import AGAINST_BASELINE, CORRECTED, SCORES
 from edge_fea.summary.clip import Scores
 from edge_fea.summary.intervals import MeanInterval
 from edge_fea.summary.record import ClipSummary
@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 
 def row_of(clip: ClipSummary) -> Row:
-    """The row of a clip, before any baseline.
+    """The row of a clip, before any baseline or correction.
 
     A clip that was not seen enough has null scores, never zeros.
     """
@@ -42,9 +42,10 @@ def row_of(clip: ClipSummary) -> Row:
         "coverage": coverage.coverage,
         "sufficient": coverage.sufficient,
     }
+    later = (*AGAINST_BASELINE, *CORRECTED)
     if figures.scores is None:
-        return row | dict.fromkeys(column.name for column in (*SCORES, *AGAINST_BASELINE))
-    return row | _scores(figures.scores) | dict.fromkeys(c.name for c in AGAINST_BASELINE)
+        return row | dict.fromkeys(column.name for column in (*SCORES, *later))
+    return row | _scores(figures.scores) | dict.fromkeys(column.name for column in later)
 
 
 def _scores(scores: Scores) -> Row:

@@ -1,0 +1,188 @@
+"""REDCap: the data dictionary keeps its published rules, the records fit it, nothing is lost."""
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from edge_fea.clinic.export import redcap
+from edge_fea.clinic.export.redcap import DICTIONARY_COLUMNS, MOST_INSTANCES, dictionary_rows
+from edge_fea.errors import UnclearError
+from edge_fea.store.clips import ClipRecorder
+from tests.clinic.export_factory import (
+    CLIPS,
+    MIXED,
+    any_rows,
+    by_id,
+    export,
+    fresh,
+    from_text,
+    insert,
+    record,
+)
+from tests.conftest import NOON
+from tests.store.clip_factory import make_clip
+
+FIELDS = {row["Variable / Field Name"]: row for row in dictionary_rows()}
+RESERVED = ("redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance")
+# REDCap's own patterns of these validation types.
+VALIDATIONS = {
+    "integer": r"[-+]?\d+",
+    "number": r"[-+]?[0-9]*\.?[0-9]+",
+    "datetime_seconds_ymd": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d",
+}
+
+
+def opened(path: Path, name: str) -> Iterator[dict[str, str]]:
+    with zipfile.ZipFile(path) as files:
+        yield from csv.DictReader(io.TextIOWrapper(files.open(name), "utf-8", newline=""))
+
+
+def test_the_dictionary_has_redcaps_18_columns(tmp_path: Path) -> None:
+    export("redcap", record(tmp_path / "clips.db", *MIXED), tmp_path / "out.zip")
+    rows = list(opened(tmp_path / "out.zip", "data_dictionary.csv"))
+    assert len(DICTIONARY_COLUMNS) == 18
+    assert tuple(rows[0]) == DICTIONARY_COLUMNS
+    assert rows == dictionary_rows()
+
+
+def test_field_names_keep_redcaps_rules() -> None:
+    assert len(FIELDS) == len(dictionary_rows())
+    for name in FIELDS:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
+        assert len(name) <= 26
+        assert "__" not in name
+        assert not name.endswith("_")
+        assert not name.endswith("_complete")
+        assert name not in RESERVED
+
+
+def test_the_first_field_is_the_record_and_forms_are_not_mixed() -> None:
+    forms = [row["Form Name"] for row in dictionary_rows()]
+    assert next(iter(FIELDS)) == "record_id"
+    assert FIELDS["record_id"]["Field Type"] == "text"
+    assert forms == ["patient"] + ["clip"] * (len(forms) - 1)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_is_one_that_redcap_accepts(name: str) -> None:
+    field = FIELDS[name]
+    assert field["Field Type"] in ("text", "dropdown", "yesno")
+    assert field["Field Label"]
+    validation = field["Text Validation Type OR Show Slider Number"]
+    limits = (field["Text Validation Min"], field["Text Validation Max"])
+    assert validation in ("", *VALIDATIONS)
+    assert validation in ("integer", "number") or limits == ("", "")
+    assert all(re.fullmatch(VALIDATIONS["number"], limit) for limit in limits if limit)
+    choices = field["Choices, Calculations, OR Slider Labels"]
+    assert bool(choices) == (field["Field Type"] == "dropdown")
+    codes = [choice.split(", ")[0] for choice in choices.split(" | ") if choice]
+    assert len(codes) == len(set(codes))
+    assert all(re.fullmatch(r"[A-Za-z0-9_]+", code) for code in codes)
+    # REDCap takes what looks like a tag out of labels and notes.
+    assert "<" not in field["Field Label"] + field["Field Note"]
+    assert field["Identifier?"] in ("", "y")
+
+
+def test_every_column_of_the_data_dictionary_has_a_field() -> None:
+    named = {column.name for column in CLIPS} - {"patient"} | {"record_id", "start_local"}
+    assert set(FIELDS) == named
+
+
+def fits(name: str, cell: str) -> bool:
+    """Whether REDCap would take a cell of a field."""
+    field = FIELDS[name]
+    if not cell:
+        return True
+    if field["Field Type"] == "yesno":
+        return cell in ("0", "1")
+    if field["Field Type"] == "dropdown":
+        choices = field["Choices, Calculations, OR Slider Labels"]
+        return cell in [choice.split(", ")[0] for choice in choices.split(" | ")]
+    validation = field["Text Validation Type OR Show Slider Number"]
+    if validation and not re.fullmatch(VALIDATIONS[validation], cell):
+        return False
+    low, high = field["Text Validation Min"], field["Text Validation Max"]
+    return (not low or float(cell) >= float(low)) and (not high or float(cell) <= float(high))
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(any_rows())
+def test_records_fit_the_dictionary_and_lose_nothing(tmp_path: Path, rows: list[dict]) -> None:
+    out = fresh(tmp_path)
+    source = export("redcap", insert(fresh(tmp_path), *rows), out)
+    records = list(opened(out, "records.csv"))
+    assert list(records[0])[:3] == ["record_id", *RESERVED[1:]]
+    assert set(records[0]) == {*FIELDS, *RESERVED[1:], "clip_complete"}
+    for row in records:
+        assert all(fits(name, row[name]) for name in FIELDS)
+        assert (row["redcap_repeat_instrument"], row["clip_complete"]) == ("clip", "2")
+        datetime.strptime(row["start_local"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
+    read = [from_text({**row, "patient": row["record_id"]}) for row in records]
+    assert by_id(read) == by_id(source)
+    numbered = [(row["record_id"], row["redcap_repeat_instance"]) for row in records]
+    assert len(numbered) == len(set(numbered))
+
+
+def test_the_start_stands_in_local_time_too(tmp_path: Path) -> None:
+    export("redcap", record(tmp_path / "clips.db", make_clip()), tmp_path / "out")
+    (row,) = opened(tmp_path / "out", "records.csv")
+    assert row["start_local"] == "2026-11-22 13:00:00"
+    assert (row["start_utc"], row["utc_offset"]) == ("2026-11-22T12:00:00.123Z", "+01:00")
+
+
+def numbers(path: Path) -> dict[str, int]:
+    rows = opened(path, "records.csv")
+    return {row["clip_id"]: int(row["redcap_repeat_instance"]) for row in rows}
+
+
+def test_a_clip_keeps_its_number_in_every_export(tmp_path: Path) -> None:
+    database = record(tmp_path / "clips.db", *(make_clip(5 * place) for place in range(6)))
+    export("redcap", database, tmp_path / "all")
+    export(
+        "redcap", database, tmp_path / "later", start=datetime.fromisoformat("2026-11-22T12:14Z")
+    )
+    whole, later = numbers(tmp_path / "all"), numbers(tmp_path / "later")
+    assert sorted(whole.values()) == [1, 2, 3, 4, 5, 6]
+    assert sorted(later.values()) == [4, 5, 6]
+    assert later.items() <= whole.items()
+
+
+def test_a_start_that_is_corrected_later_moves_no_number(tmp_path: Path) -> None:
+    database = record(tmp_path / "clips.db", *(make_clip(5 * place) for place in range(4)))
+    export("redcap", database, tmp_path / "before")
+    with ClipRecorder(database, busy_timeout=1, now=NOON) as recorder:
+        last = make_clip(15).clip_id
+        recorder.opened.db.table("clips").update(
+            last, {"corrected_start_utc": "2026-11-01T00:00:00.000Z"}
+        )
+    export("redcap", database, tmp_path / "after")
+    assert numbers(tmp_path / "before") == numbers(tmp_path / "after")
+
+
+def test_each_patient_is_numbered_apart_from_a_number_that_may_be_given(tmp_path: Path) -> None:
+    database = record(tmp_path / "clips.db", *MIXED)
+    export("redcap", database, tmp_path / "out")
+    export("redcap", database, tmp_path / "on", first_instance=301)
+    assert sorted(numbers(tmp_path / "out").values()) == [1, 1, 2]
+    assert sorted(numbers(tmp_path / "on").values()) == [301, 301, 302]
+
+
+def test_more_clips_than_redcap_can_number_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = record(tmp_path / "clips.db", *(make_clip(5 * place) for place in range(4)))
+    with pytest.raises(UnclearError, match=f"P07's would go to {MOST_INSTANCES + 1}"):
+        export("redcap", database, tmp_path / "out", first_instance=MOST_INSTANCES - 2)
+    monkeypatch.setattr(redcap, "MOST_INSTANCES", 3)
+    with pytest.raises(UnclearError, match="--first-instance"):
+        export("redcap", database, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
