@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized
 _TIMESYNCD = Path("/run/systemd/timesync/synchronized")
+UNKNOWN_BOOT = "unknown"
+"""Stands for a boot that the kernel gives no id for."""
 
 
 class Clock(Protocol):
@@ -65,6 +67,56 @@ class SystemClock:
             time.sleep(seconds)
 
 
+class RestoredClock:
+    """A clock whose wall time goes on from the last moment known, where it started before it.
+
+    A Pi without a battery clock can start with a wall time that lies before what it has recorded
+    already. That moment was before this boot, and the monotonic clock counts from boot, so wall
+    time is at least both together. That is what this clock says until wall time is later than
+    that, or is synchronized, and so every process of one boot says the same.
+    """
+
+    def __init__(self, clock: Clock, last_known: datetime | None) -> None:
+        """``last_known`` is a moment before this boot, None where there is none."""
+        self._clock = clock
+        self._last_known = last_known
+
+    def behind(self) -> timedelta:
+        """How much the machine's wall time lies before what it must at least be; 0 if it is not."""
+        if self._last_known is None or self._clock.synchronized():
+            return timedelta(0)
+        at_least = self._last_known + timedelta(seconds=self._clock.monotonic())
+        return max(timedelta(0), at_least - self._clock.now())
+
+    def monotonic(self) -> float:
+        """Seconds since boot."""
+        return self._clock.monotonic()
+
+    def now(self) -> datetime:
+        """Wall time, aware, in UTC: the machine's, or the last moment known and what went by."""
+        # Asked before wall time is read: what is read after a yes is right.
+        behind = self.behind()
+        return self._clock.now() + behind
+
+    def synchronized(self) -> bool:
+        """Whether the machine's wall time is known to be right."""
+        return self._clock.synchronized()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self._clock.sleep(seconds)
+
+
+def wall_of_boot(clock: Clock) -> datetime | None:
+    """When ``clock`` stood at 0 on its monotonic side; None while wall time is not right.
+
+    In this order: a clock that is set right between the questions gives None, never a wrong moment.
+    """
+    if not clock.synchronized():
+        return None
+    return clock.now() - timedelta(seconds=clock.monotonic())
+
+
 def system_zone() -> str:
     """The IANA name of the machine's time zone, ``Etc/UTC`` where it has none."""
     for name in (os.environ.get("TZ", "").lstrip(":"), _localtime_link()):
@@ -96,7 +148,7 @@ def boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
-        return "unknown"
+        return UNKNOWN_BOOT
 
 
 def iso(moment: datetime) -> str:

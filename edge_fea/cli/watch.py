@@ -1,7 +1,6 @@
 """Commands that record: run, demo, analyze."""
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +17,11 @@ from edge_fea.capture.video import VideoFile
 from edge_fea.cli.context import Options, pass_options
 from edge_fea.cli.formats import FORMAT_OPTION, MOMENT, clip_line, describe, echo_clips
 from edge_fea.config import Settings
+from edge_fea.device.leaving import held, leave_at_once
+from edge_fea.device.service import Service
 from edge_fea.device.session import Session, file_seed
 from edge_fea.device.stopping import StopRequest
-from edge_fea.errors import EdgeFeaError, SourceStalled, StoreError
+from edge_fea.errors import ConfigError, EdgeFeaError, SourceStalled, StoreError
 from edge_fea.store.rows import Row, row_of
 
 # What shells give for a command that Ctrl-C has ended.
@@ -38,26 +39,41 @@ def run(options: Options) -> None:
     and ends with 75, for the service manager to start afresh.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    settings = options.settings()
-    clock = SystemClock()
-    stop = StopRequest()
+    settings, wrong = Settings(), None
     try:
-        with stop.on_signals(), Session(settings, clock) as session:
-            _tell_what_was_mended(session, log.warning)
-            recorder = session.live(
-                lambda clip: log.info("%s", clip_line(row_of(clip))),
-                lambda error: log.warning("not written yet, kept in memory: %s", error),
-            )
-            with open_source(settings.capture, clock) as source:
-                log.info("watching %s", settings.capture.source)
-                recorder.record(source, stop)
+        settings = options.settings()
+    except ConfigError as error:
+        wrong = error  # raised by the service, once the light has shown it
+    clock, stop = SystemClock(), StopRequest()
+    try:
+        with stop.on_signals(), Service(settings, clock, wrong) as service:
+            if service.wait_until_due(stop):
+                _record_live(settings, clock, service, stop)
     except SourceStalled as error:
-        # A stalled libcamera can block the interpreter's own way out for ever. The clip and the
-        # database are closed: leave at once.
-        log.error("edge-fea: %s", error)  # noqa: TRY400
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(error.exit_code)
+        leave_at_once(error)
+
+
+def _record_live(settings: Settings, clock: Clock, service: Service, stop: StopRequest) -> None:
+    with service.opening():
+        session = Session(settings, clock)
+    with session:
+        _tell_what_was_mended(session, log.warning)
+        recorder = session.live(
+            lambda clip: log.info("%s", clip_line(row_of(clip))),
+            service.troubled,
+            paused=service.paused,
+            observed=service.observed,
+            progress=service.progress,
+        )
+        if behind := session.clock.behind():
+            log.warning(
+                "the clock is %.0f s behind what was recorded before this boot: going on from "
+                "there until it is set (docs/clock.md)",
+                behind.total_seconds(),
+            )
+        with held(open_source(settings.capture, session.clock)) as source:
+            log.info("watching %s", settings.capture.source)
+            recorder.record(source, stop)
 
 
 @click.command()

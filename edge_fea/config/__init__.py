@@ -1,8 +1,11 @@
 """Settings: the sections and their bounds (settings), and how they are put together (layers)."""
 
+from edge_fea.config.backup import BackupSettings
+from edge_fea.config.indicator import IndicatorSettings
 from edge_fea.config.settings import (
     BaselineSettings,
     CaptureSettings,
+    ClinicSettings,
     ClipSettings,
     DeviceSettings,
     QualitySettings,
@@ -12,10 +15,13 @@ from edge_fea.config.settings import (
 )
 
 __all__ = [
+    "BackupSettings",
     "BaselineSettings",
     "CaptureSettings",
+    "ClinicSettings",
     "ClipSettings",
     "DeviceSettings",
+    "IndicatorSettings",
     "QualitySettings",
     "Settings",
     "StoreSettings",

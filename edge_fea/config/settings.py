@@ -7,32 +7,21 @@ description and bounds; ``deploy/edge-fea.toml`` is generated from them (``edge-
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from edge_fea.config.backup import BackupSettings
+from edge_fea.config.indicator import IndicatorSettings
+from edge_fea.config.section import OptionalPath
+from edge_fea.config.section import Section as _Section
+from edge_fea.config.section import number as _number
+
 SHORTEST_CLIP_S, LONGEST_CLIP_S = 300.0, 600.0
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-# The file writes a path that is not set as an empty string; TOML has no null.
-OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
-
-
-def _number(low: float, high: float, text: str) -> Any:
-    return Field(ge=low, le=high, description=text)
+UNASSIGNED = "unassigned"
+"""Whose clips nobody's are."""
 
 
 class CaptureSettings(_Section):
@@ -193,8 +182,11 @@ class StoreSettings(_Section):
 
     @property
     def audit(self) -> Path:
-        """The audit trail: a file of its own beside the database, which readers cannot write."""
-        return self.database.with_name(f"{self.database.stem}-audit.db")
+        """The audit trail: in a folder of its own beside the database.
+
+        An account that may only read the database can so be let write its rows.
+        """
+        return self.database.parent / "audit" / f"{self.database.stem}-audit.db"
 
 
 class BaselineSettings(_Section):
@@ -252,9 +244,9 @@ class DeviceSettings(_Section):
         str,
         Field(
             pattern=r"^[A-Za-z0-9_.-]{1,40}$",
-            description="The patient's pseudonym, never a name.",
+            description="The patient's pseudonym, until a first stay is begun; never a name.",
         ),
-    ] = "unassigned"
+    ] = UNASSIGNED
     time_zone: Annotated[
         str, Field(description="The patient's IANA time zone; empty: the machine's.")
     ] = ""
@@ -299,6 +291,8 @@ class Settings(BaseSettings):
     baseline: BaselineSettings = BaselineSettings()
     clinic: ClinicSettings = ClinicSettings()
     device: DeviceSettings = DeviceSettings()
+    indicator: IndicatorSettings = IndicatorSettings()
+    backup: BackupSettings = BackupSettings()
 
     @classmethod
     def settings_customise_sources(

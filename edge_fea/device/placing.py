@@ -1,19 +1,145 @@
-"""Helps to place the camera: watches for a while and proposes the patient's zone."""
+"""Helps to place the camera: advice for the moment, and a proposal for the patient's zone."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
-from edge_fea.vision.boxes import Box
+from edge_fea.vision.boxes import Box, Grey
+from edge_fea.vision.geometry import cut
 from edge_fea.vision.observation import Observation, Outcome
+
+# How far back advice looks, and the share of that in which a face must have been read.
+LOOK_BACK_S = 5.0
+_GOOD_SHARE = 0.6
+# A box of half the frame's height: the head fills the frame, and a move takes it out of it.
+_TOO_NEAR = 0.5
+# A face that is too dark in a frame as bright as this has its light from behind.
+_BRIGHT_FRAME = 80.0
+# A face that can be read, but hardly, in a frame at least twice as bright. No more than that: a
+# dark skin before a white wall is no fault of the light.
+_HARDLY_LIT, _BRIGHTER_AROUND = 45.0, 2.0
+# A window or lamp that takes up so much of the frame can hide a face.
+_BURNT_OUT, _GLARE = 250, 0.15
 
 # The zone reaches so many widths of the face beyond where its centre was: room to turn and sink
 # into the pillow, not room for a visitor's chair.
 _ROOM = 1.0
 # So much of the watch must have shown the patient, and no more than so much been ambiguous.
 _LEAST_SEEN, _MOST_AMBIGUOUS = 0.5, 0.1
+
+
+class Advice(StrEnum):
+    """Whether the patient's face can be used, or what to change."""
+
+    GOOD = "good: the face is read"
+    WAIT = "looking"
+    NOBODY = "no face in sight: point the camera at the patient's face"
+    OUTSIDE = "a face, but outside the patient's zone: turn the camera, or learn the zone anew"
+    STILL = "nothing moves in the face: wait until the patient moves"
+    BLURRED = "blurred: wipe the lens, and stand the device firmly"
+    TOO_FAR = "too far: move the device nearer"
+    TOO_NEAR = "too near: move the device away"
+    TOO_DARK = "too dark: more light on the face"
+    TOO_BRIGHT = "too bright: less light on the face"
+    BACKLIT = "light from behind: turn the camera away from the window or lamp behind the patient"
+    GLARE = "no face, and a strong light in sight: turn the camera away from the window or lamp"
+    TURNED_AWAY = "turned away: place the device in front of the patient's face"
+    SEVERAL = "several people: let the patient be the only one in sight"
+
+
+_ADVICE_OF_OUTCOME = {
+    Outcome.NO_FACE: Advice.NOBODY,
+    Outcome.NOT_A_FACE: Advice.NOBODY,
+    Outcome.NOT_LIVE: Advice.STILL,
+    Outcome.FACE_TOO_SMALL: Advice.TOO_FAR,
+    Outcome.OFF_ZONE: Advice.OUTSIDE,
+    Outcome.AMBIGUOUS: Advice.SEVERAL,
+    Outcome.TOO_DARK: Advice.TOO_DARK,
+    Outcome.TOO_BRIGHT: Advice.TOO_BRIGHT,
+    Outcome.BLURRED: Advice.BLURRED,
+    Outcome.TURNED_AWAY: Advice.TURNED_AWAY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What advice needs of one frame: figures, no picture."""
+
+    monotonic: float
+    outcome: Outcome
+    frame_luma: float
+    """Mean of the frame, 0 to 255."""
+
+    burnt_out: float
+    """Share of the frame at 250 or more."""
+
+    face_height: float = 0.0
+    """Height of the patient's box as a share of the frame's; 0 where there is none."""
+
+    face_luma: float = 0.0
+    """Mean of the patient's box, 0 to 255; 0 where there is none."""
+
+
+def look_at(picture: Grey, monotonic: float, observation: Observation) -> Look:
+    """The figures of one frame, uint8 (height, width): every eighth pixel both ways is read."""
+    sample = picture[::8, ::8]
+    height, luma = 0.0, 0.0
+    if observation.box is not None:
+        height = observation.box.height / picture.shape[0]
+        face = cut(picture, observation.box)
+        luma = float(face[::4, ::4].mean()) if face.size else 0.0
+    return Look(
+        monotonic,
+        observation.outcome,
+        float(sample.mean()),
+        float((sample >= _BURNT_OUT).mean()),
+        height,
+        luma,
+    )
+
+
+def advise(looks: Sequence[Look]) -> Advice:
+    """Advice from the ``looks`` of the last five seconds before the latest; older ones are left.
+
+    A face that was read most of the time is good, unless it is too near or has its light from
+    behind; otherwise the commonest reason counts, of equally common ones the latest.
+    """
+    watched = [look for look in looks if look.outcome in _ADVICE_OF_OUTCOME or _is_read(look)]
+    if not watched:
+        return Advice.WAIT
+    recent = [
+        look for look in watched if watched[-1].monotonic - look.monotonic <= LOOK_BACK_S + 1e-9
+    ]
+    read = [look for look in recent if _is_read(look)]
+    if len(read) >= _GOOD_SHARE * len(recent):
+        return _of_a_read_face(read)
+    reasons = Counter(_reason(look) for look in reversed(recent) if not _is_read(look))
+    return reasons.most_common(1)[0][0]
+
+
+def _is_read(look: Look) -> bool:
+    return look.outcome is Outcome.VALID
+
+
+def _of_a_read_face(read: Sequence[Look]) -> Advice:
+    if float(np.median([look.face_height for look in read])) > _TOO_NEAR:
+        return Advice.TOO_NEAR
+    luma = float(np.median([look.face_luma for look in read]))
+    around = float(np.median([look.frame_luma for look in read]))
+    if luma < _HARDLY_LIT and around > _BRIGHTER_AROUND * luma and around > _BRIGHT_FRAME:
+        return Advice.BACKLIT
+    return Advice.GOOD
+
+
+def _reason(look: Look) -> Advice:
+    if look.outcome is Outcome.TOO_DARK and look.frame_luma >= _BRIGHT_FRAME:
+        return Advice.BACKLIT
+    if look.outcome is Outcome.NO_FACE and look.burnt_out >= _GLARE:
+        return Advice.GLARE
+    return _ADVICE_OF_OUTCOME[look.outcome]
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Watcher(Protocol):
 class Hooks:
     """What the recorder asks of, and tells, whoever runs it."""
 
-    save: Callable[[ClipSummary], None]
+    save: Callable[[ClipSummary], object]
     """Writes a clip, running (``ended_by`` None) or ended."""
 
     paused: Callable[[float], bool] = lambda _: False
@@ -47,6 +47,9 @@ class Hooks:
 
     progress: Callable[[float], None] = lambda _: None
     """Called after each frame due, with its time."""
+
+    observed: Callable[[Frame, Observation], None] = lambda _frame, _observation: None
+    """Told what became of each frame that came, before progress; it keeps no picture."""
 
     trouble: Callable[[StoreError], None] = lambda _: None
     """Told when a clip cannot be written yet; it is kept in memory and tried again."""
@@ -139,9 +142,11 @@ class Recorder:
             self._watcher.forget()
         self._patient = patient
         if paused:
-            self._add(Observation(frame.sequence, Outcome.PAUSED))
+            observation = Observation(frame.sequence, Outcome.PAUSED)
         else:
-            self._add(self._watcher.observe(frame.pixels, frame.sequence, frame.monotonic))
+            observation = self._watcher.observe(frame.pixels, frame.sequence, frame.monotonic)
+        self._add(observation)
+        self._hooks.observed(frame, observation)
         self._hooks.progress(frame.monotonic)
 
     def _add(self, observation: Observation) -> None:

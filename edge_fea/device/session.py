@@ -9,14 +9,18 @@ from types import TracebackType
 from typing import Self
 
 from edge_fea import __version__
-from edge_fea.capture.clock import Clock, boot_id, system_zone
+from edge_fea.capture.clock import Clock, RestoredClock, boot_id, system_zone, wall_of_boot
+from edge_fea.capture.frame import Frame
 from edge_fea.config import Settings
+from edge_fea.device.housekeeping import DailyRetention
 from edge_fea.device.recorder import Hooks, Recorder
 from edge_fea.errors import NotFoundError, StoreError
+from edge_fea.store.audit import AuditTrail
 from edge_fea.store.clips import ClipRecorder
 from edge_fea.summary.baseline import BaselineRule
 from edge_fea.summary.record import ClipSummary, Recording
 from edge_fea.vision.classifier import Classifier, default_network
+from edge_fea.vision.observation import Observation
 from edge_fea.vision.observer import Observer
 
 
@@ -39,7 +43,6 @@ class Session:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
-        self.clock = clock
         self.classifier = load_classifier(settings)
         self.store = ClipRecorder(
             settings.store.database,
@@ -49,6 +52,9 @@ class Session:
             keep_series=settings.store.keep_series,
             series_days=settings.store.series_days,
         )
+        self.boot = boot_id()
+        self.clock = RestoredClock(clock, self.store.last_known(self.boot))
+        """For whatever records now: never before what is in the database already."""
 
     def __enter__(self) -> Self:
         return self
@@ -65,15 +71,25 @@ class Session:
         self,
         on_clip: Callable[[ClipSummary], None],
         on_trouble: Callable[[StoreError], None] = lambda _: None,
+        *,
+        paused: Callable[[float], bool] = lambda _: False,
+        observed: Callable[[Frame, Observation], None] = lambda _frame, _observation: None,
+        progress: Callable[[float], None] = lambda _: None,
     ) -> Recorder:
-        """A recorder for a camera."""
+        """A recorder for a camera; what the last three are is said in ``recorder.Hooks``."""
         hooks = Hooks(
             save=self._saving(on_clip),
             synchronized=self.clock.synchronized,
             trouble=on_trouble,
             patient=self.store.patient_present,
+            paused=paused,
+            observed=observed,
+            progress=progress,
         )
-        return self._recorder(self.settings.capture.source, hooks, boot=boot_id())
+        source = self.settings.capture.source
+        # A file that plays as a camera would has a clock of its own, which is not this boot's.
+        boot = self.boot if source in ("picamera2", "webcam") else None
+        return self._recorder(source, hooks, boot=boot)
 
     def network_before(self) -> str | None:
         """The network whose baseline has ended because this one is another; its SHA-256."""
@@ -111,10 +127,21 @@ class Session:
         return Recorder(recording, observer, settings.clip, hooks, seed=seed)
 
     def _saving(self, on_clip: Callable[[ClipSummary], None]) -> Callable[[ClipSummary], None]:
+        store = self.settings.store
+        daily = DailyRetention(
+            self.store.retention,
+            AuditTrail(store.audit, busy_timeout=store.busy_timeout_s),
+            store.retention_days,
+            self.clock,
+        )
+
         def save(clip: ClipSummary) -> None:
-            self.store.save(clip)
-            if clip.ended_by is not None:
+            zero = wall_of_boot(self.clock)
+            if zero is not None:
+                self.store.synchronized(self.boot, zero)
+            if self.store.save(clip) and clip.ended_by is not None:
                 on_clip(clip)
+                daily.after_clip()
 
         return save
 

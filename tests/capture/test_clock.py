@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fea.capture import clock as clocks
-from edge_fea.capture.clock import SystemClock, boot_id, iso, parse_iso, system_zone
+from edge_fea.capture.clock import (
+    RestoredClock,
+    SystemClock,
+    boot_id,
+    iso,
+    parse_iso,
+    system_zone,
+    wall_of_boot,
+)
+from tests.conftest import NOON, FakeClock
 
 YEARS = st.datetimes(datetime(1971, 1, 1), datetime(2199, 1, 1))  # noqa: DTZ001
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -144,3 +153,59 @@ def test_asking_the_kernel_itself_answers_yes_or_no(
 ) -> None:
     monkeypatch.setattr(clocks, "_TIMESYNCD", tmp_path / "none")
     assert SystemClock().synchronized() in (True, False)
+
+
+def test_a_clock_that_starts_before_what_was_recorded_goes_on_from_there(clock: FakeClock) -> None:
+    # Started 1000 s after boot; the last clip ended three hours after what the clock says.
+    clock.right = False
+    restored = RestoredClock(clock, NOON + timedelta(hours=3))
+    assert restored.now() == NOON + timedelta(hours=3, seconds=1000)
+    assert restored.behind() == timedelta(hours=3, seconds=1000)
+    assert restored.synchronized() is False
+
+
+def test_two_processes_of_one_boot_restore_the_same_time(clock: FakeClock) -> None:
+    clock.right = False
+    last_known = NOON + timedelta(days=1)
+    first = RestoredClock(clock, last_known).now()
+    clock.time += 60
+    clock.wall += timedelta(seconds=60)
+    assert RestoredClock(clock, last_known).now() == first + timedelta(seconds=60)
+
+
+def test_a_restored_clock_is_the_machines_once_that_is_synchronized(clock: FakeClock) -> None:
+    clock.right = False
+    restored = RestoredClock(clock, NOON + timedelta(hours=3))
+    clock.right = True
+    assert restored.now() == NOON
+    assert restored.behind() == timedelta(0)
+
+
+def test_a_machines_clock_that_is_set_beyond_the_restored_time_holds(clock: FakeClock) -> None:
+    clock.right = False
+    restored = RestoredClock(clock, NOON + timedelta(hours=3))
+    clock.wall = NOON + timedelta(days=40)
+    assert restored.now() == NOON + timedelta(days=40)
+
+
+@given(st.floats(0, 1e7), st.integers(-(10**8), 10**8))
+def test_a_restored_clock_never_says_less_than_what_is_known(up: float, away: int) -> None:
+    machine = FakeClock(time=up, wall=NOON + timedelta(seconds=away), right=False)
+    assert RestoredClock(machine, NOON).now() >= NOON + timedelta(seconds=up)
+
+
+def test_without_anything_recorded_the_machines_clock_holds(clock: FakeClock) -> None:
+    clock.right = False
+    assert RestoredClock(clock, None).now() == NOON
+
+
+def test_a_restored_clock_sleeps_and_counts_as_the_machine_does(clock: FakeClock) -> None:
+    restored = RestoredClock(clock, NOON)
+    restored.sleep(2.5)
+    assert (clock.slept, restored.monotonic()) == ([2.5], 1002.5)
+
+
+def test_the_boot_is_dated_only_by_a_clock_that_is_right(clock: FakeClock) -> None:
+    assert wall_of_boot(clock) == NOON - timedelta(seconds=1000)
+    clock.right = False
+    assert wall_of_boot(clock) is None

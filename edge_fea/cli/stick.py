@@ -1,0 +1,184 @@
+"""Commands for USB sticks: stick write (as root, started by udev), stick fill (without rights)."""
+
+import json
+import logging
+import pwd
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_fea.capture.clock import SystemClock
+from edge_fea.cli.context import Options, pass_options
+from edge_fea.clinic.packing import PackOrder, pack_into
+from edge_fea.device.indicator import LightRequests
+from edge_fea.device.lights import USB_BUSY, USB_DONE, USB_FAILED, Sign
+from edge_fea.device.stick import Stick, examine, mounted, require_space, verify
+from edge_fea.errors import EdgeFeaError, NotAllowed, NotFoundError, OutputUnwritable
+from edge_fea.store.audit import AuditEntry
+
+# As long as a nurse needs to come back to the device.
+_SHOWN_S = 600.0
+# A pack of months on the slowest stick; the unit's own limit is above it.
+_LONGEST_FILL_S = 480
+_MOUNT_POINT = Path("/run/edge-fea-stick")
+_SERIAL = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+log = logging.getLogger("edge_fea")
+
+
+@click.group()
+def stick() -> None:
+    """Put packs on USB sticks: what the device does by itself when one is plugged in."""
+
+
+@stick.command()
+@click.argument("device", type=click.Path(path_type=Path))
+@click.option(
+    "--user",
+    default="edge-fea",
+    show_default=True,
+    help="User who reads the database and writes the pack.",
+)
+@click.option(
+    "--mount-point",
+    type=click.Path(path_type=Path),
+    default=_MOUNT_POINT,
+    show_default=True,
+    help="Where the stick is mounted meanwhile.",
+)
+@pass_options
+def write(options: Options, device: Path, user: str, mount_point: Path) -> None:
+    """Put a pack of everything since its last one on the stick DEVICE, such as /dev/sda1.
+
+    Run as root by edge-fea-usb@.service; only mounting is done with root's rights. The stick must
+    carry the label clinic.usb_label. The pack is read back from the stick before the light says
+    that it is ready.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    settings = options.settings()
+    with _signalled(options):
+        account = _account(user)
+        with _on_record(options, "stick:unknown"):
+            found = examine(device, settings.clinic.usb_label)
+        uid, gid = account.pw_uid, account.pw_gid
+        with _on_record(options, found.who) as left:
+            with mounted(found, mount_point, uid=uid, gid=gid) as place:
+                require_space(place, found)
+                left |= _fill_as(account, options, place, found)
+            if left["name"] is not None:
+                # From the stick itself: what was unmounted is in no memory any more.
+                with mounted(found, mount_point, uid=uid, gid=gid, read_only=True) as place:
+                    verify(place, left["name"], left["size"], left["sha256"])
+    if left["name"] is None:
+        click.echo(f"stick {found.serial}: nothing new since its last pack")
+    else:
+        click.echo(f"stick {found.serial}: {left['name']}, {left['clips']} clips, read back")
+
+
+@stick.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--serial", required=True, help="The stick's serial number, for the audit trail.")
+@pass_options
+def fill(options: Options, folder: Path, serial: str) -> None:
+    """Write a pack of everything since the last one of stick --serial into FOLDER.
+
+    `edge-fea stick write` runs this without root's rights, on the mounted stick. Prints name, size
+    and SHA-256 as JSON; the name is null where there is nothing new.
+    """
+    if not _SERIAL.fullmatch(serial):
+        raise click.BadParameter("letters, digits and ._- only, at most 64", param_hint="--serial")
+    order = PackOrder(f"stick:{serial}", since_last=True)
+    told: dict[str, Any] = dict.fromkeys(("name", "size", "sha256", "clips"))
+    try:
+        done = pack_into(folder, order, options.settings(), options.trail(), SystemClock())
+    except NotFoundError:
+        # Every clip is on the stick already.
+        click.echo(json.dumps(told))
+        return
+    name = done.path.name if done.path else None
+    told |= {"name": name, "size": done.size, "sha256": done.sha256, "clips": done.clips}
+    click.echo(json.dumps(told))
+
+
+def _fill_as(
+    account: pwd.struct_passwd, options: Options, place: Path, found: Stick
+) -> dict[str, Any]:
+    command = [sys.executable, "-m", "edge_fea"]
+    if options.config_file is not None:
+        command += ["--config", str(options.config_file)]
+    if options.database is not None:
+        command += ["--database", str(options.database)]
+    command += ["stick", "fill", str(place), "--serial", found.serial]
+    try:
+        done = subprocess.run(
+            command,
+            user=account.pw_uid,
+            group=account.pw_gid,
+            extra_groups=[],
+            umask=0o077,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=_LONGEST_FILL_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OutputUnwritable(
+            f"the stick {found.serial} took more than {_LONGEST_FILL_S} s: use a faster one"
+        ) from error
+    if done.returncode:
+        # It has said why, on the same standard error, and left its own row.
+        sys.exit(done.returncode)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@contextmanager
+def _on_record(options: Options, who: str) -> Iterator[dict[str, Any]]:
+    """What goes wrong before and after the pack is written leaves its row too.
+
+    The block puts what it has written into the dictionary that it gets. A pack that cannot be read
+    back is named by its hash, so that the next one brings its clips again.
+    """
+    left: dict[str, Any] = {}
+    try:
+        yield left
+    except EdgeFeaError as error:
+        outcome = "refused" if isinstance(error, NotAllowed) else "failed"
+        note = type(error).__name__
+        entry = AuditEntry(who, "pack", outcome, sha256=left.get("sha256"), note=note)
+        options.trail().append(entry, SystemClock().now())
+        raise
+
+
+@contextmanager
+def _signalled(options: Options) -> Iterator[None]:
+    """The light says that the stick is written to, and then whether it is ready."""
+    light = LightRequests(options.settings().indicator.requests, SystemClock())
+    _ask(light, USB_BUSY)
+    try:
+        yield
+    except BaseException:
+        _ask(light, USB_FAILED)
+        raise
+    _ask(light, USB_DONE)
+
+
+def _ask(light: LightRequests, sign: Sign) -> None:
+    try:
+        light.ask(sign, _SHOWN_S)
+    except OSError as error:
+        # No light is no reason for no pack; whoever looks into the journal learns of it.
+        log.warning("the light cannot be asked for %s: %s", sign.name, error)
+
+
+def _account(user: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(user)
+    except KeyError as error:
+        raise NotFoundError(f"no user {user}: the installer makes one, or give --user") from error

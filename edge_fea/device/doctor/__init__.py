@@ -1,0 +1,1 @@
+"""The device examines itself: checks, each with what to do, and the proof of the privacy claim."""

@@ -1,0 +1,60 @@
+"""The units: what systemd itself says of them, on the files that ship."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+ROOT = Path(__file__).parents[2]
+SERVICE = ROOT / "systemd" / "edge-fea.service"
+UNITS = [SERVICE, *(ROOT / "systemd" / f"edge-fea-reboot.{kind}" for kind in ("path", "service"))]
+UNITS += [
+    ROOT / "systemd" / f"edge-fea-{name}.{kind}"
+    for name in ("backup", "selfcheck")
+    for kind in ("service", "timer")
+]
+MOST_EXPOSURE = 1.5
+
+
+def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["systemd-analyze", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
+    for unit in UNITS:
+        # Where edge-fea is not installed, its command is the one thing that would be missed.
+        text = unit.read_text().replace("=/opt/edge-fea/bin/edge-fea", "=/bin/true")
+        (tmp_path / unit.name).write_text(text)
+    done = analyze("verify", "--man=no", *(tmp_path / unit.name for unit in UNITS))
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_service_is_hardly_exposed() -> None:
+    threshold = f"--threshold={round(10 * MOST_EXPOSURE)}"
+    done = analyze("security", "--offline=true", "--no-pager", threshold, SERVICE)
+    found = re.search(r"Overall exposure level for edge-fea\.service: ([\d.]+)", done.stdout)
+    assert found, done
+    assert float(found[1]) <= MOST_EXPOSURE, done.stdout
+    assert done.returncode == 0
+
+
+def test_the_page_on_the_service_tells_the_exposure() -> None:
+    done = analyze("security", "--offline=true", "--no-pager", SERVICE)
+    (exposure,) = re.findall(r"Overall exposure level for edge-fea\.service: ([\d.]+)", done.stdout)
+    assert f"says {exposure} of 10" in (ROOT / "docs" / "service.md").read_text()
+
+
+def test_no_unit_needs_a_newer_systemd_than_bookworms() -> None:
+    """What 252 does not know it ignores, with a warning that `verify` would show elsewhere."""
+    newer = re.compile(r"^(RestartSteps|RestartMaxDelaySec|RestartMode|MemoryZSwapMax)=", re.M)
+    for unit in UNITS:
+        assert not newer.search(unit.read_text())
