@@ -63,7 +63,8 @@ class Recorder:
 
     Every frame that was due gets exactly one observation: frames that never came are capture_lost.
     Clips are windows of the source's monotonic time, one after the other without a gap. ``seed``
-    makes the clips' ids repeatable, for recorded files.
+    makes the clips' ids repeatable, for recorded files. ``keep`` gathers the ended clips in
+    ``clips``; a camera's are not kept: they would fill a device's memory within weeks.
     """
 
     def __init__(
@@ -74,11 +75,13 @@ class Recorder:
         hooks: Hooks,
         *,
         seed: bytes | None = None,
+        keep: bool = True,
     ) -> None:
         self._recording = recording
         self._watcher = watcher
         self._hooks = hooks
         self._seed = seed
+        self._keep = keep
         self._rate = recording.frame_rate
         self._length_s = settings.length_s
         # The first whole frame at or after the clip's end begins the next clip.
@@ -94,7 +97,7 @@ class Recorder:
         self._running: _RunningClip | None = None
         self._unwritten: list[ClipSummary] = []
         self.clips: list[ClipSummary] = []
-        """The clips that have ended."""
+        """The clips that have ended, where they are kept."""
 
     def record(self, source: Source, stop: StopRequest) -> None:
         """Record ``source``, which is open, to its end.
@@ -178,7 +181,8 @@ class Recorder:
         clip, self._running = self._running, None
         if clip is not None:
             summary = self._summary(clip, reason)
-            self.clips.append(summary)
+            if self._keep:
+                self.clips.append(summary)
             self._save(summary)
 
     def _save(self, clip: ClipSummary) -> None:

@@ -124,7 +124,8 @@ class Session:
             boot_id=boot,
         )
         observer = Observer(settings.vision, self.classifier)
-        return Recorder(recording, observer, settings.clip, hooks, seed=seed)
+        keep = seed is not None
+        return Recorder(recording, observer, settings.clip, hooks, seed=seed, keep=keep)
 
     def _saving(self, on_clip: Callable[[ClipSummary], None]) -> Callable[[ClipSummary], None]:
         store = self.settings.store

@@ -25,8 +25,8 @@ FILE_SYSTEMS = {
 
 # Nothing on the stick may run, be a device, raise rights, or lead elsewhere by a symbolic link.
 _SAFE = "nodev,nosuid,noexec,nosymfollow,noatime"
-# A pack of a month is below a megabyte; a stick with less than this is full.
-LEAST_FREE = 8 << 20
+# A pack of a month is some 7 MB; a stick with less than this is full.
+LEAST_FREE = 32 << 20
 _COMMAND_TIMEOUT_S = 60.0
 _LONGEST_NAME = 64
 

@@ -60,9 +60,10 @@ def record(source: Script, rules=TEN_SECONDS, *, seed=None, zone="Europe/Berlin"
     return recorder.clips, saved
 
 
-def recorder_with(save, watcher=None, **hooks) -> Recorder:
+def recorder_with(save, watcher=None, *, keep=True, **hooks) -> Recorder:
     recording = Recording("dev", "P1", "0", "a" * 64, "Etc/UTC", "demo", 4.0, None)
-    return Recorder(recording, watcher or AlwaysValid(), TEN_SECONDS, Hooks(save=save, **hooks))
+    hooked = Hooks(save=save, **hooks)
+    return Recorder(recording, watcher or AlwaysValid(), TEN_SECONDS, hooked, keep=keep)
 
 
 def test_clips_follow_one_another_without_a_gap() -> None:
@@ -282,3 +283,11 @@ def test_progress_is_told_for_each_frame() -> None:
     told: list[float] = []
     record(Script(range(8)), progress=told.append)
     assert told == [500 + n / 4 for n in range(8)]
+
+
+def test_a_cameras_clips_do_not_fill_the_memory() -> None:
+    saved: list[ClipSummary] = []
+    recorder = recorder_with(saved.append, keep=False)
+    recorder.record(Script(range(100)), StopRequest())
+    assert len({clip.clip_id for clip in saved}) == 3
+    assert recorder.clips == []
