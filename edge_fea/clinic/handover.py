@@ -1,21 +1,33 @@
-"""Nothing leaves without its rows in the audit trail: one before, one after."""
+"""Nothing leaves without its rows in the audit trail: one before, one after.
+
+A power cut or a killed process between the two leaves a row that says ``begun`` and that no other
+row ends. It means that something may have left.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from edge_fea.capture.clock import Clock
-from edge_fea.errors import EdgeFeaError, NotAllowed
+from edge_fea.capture.clock import Clock, parse_iso
+from edge_fea.errors import NotAllowed, NotFoundError, StoreError
 from edge_fea.store.audit import AuditEntry, AuditTrail
+from edge_fea.store.rows import Row
 
 
 @dataclass
 class Receipt:
-    """What whoever writes tells the trail."""
+    """What whoever writes tells the trail; ``seq`` and ``head`` are the row that said ``begun``."""
 
+    seq: int
+    head: str
     size: int | None = None
+    """Bytes that have left."""
+
     sha256: str | None = None
     note: str = ""
+    patients: tuple[str, ...] = ()
+    """The pseudonyms that what left is about, where all were asked for."""
 
 
 @contextmanager
@@ -24,24 +36,64 @@ def on_record(trail: AuditTrail, entry: AuditEntry, clock: Clock) -> Iterator[Re
 
     Where the first row cannot be written, the block is not entered and nothing leaves. The block
     fills in the receipt. NotAllowed counts as refused, everything else as failed.
+
+    Raises what ``AuditTrail.append`` raises, and what the block does.
     """
-    trail.append(replace(entry, outcome="begun"), clock.now())
-    receipt = Receipt()
+    begun = trail.append(replace(entry, outcome="begun"), clock.now())
+    receipt = Receipt(int(begun["seq"]), str(begun["chain"]))
     try:
         yield receipt
     except BaseException as error:
         outcome = "refused" if isinstance(error, NotAllowed) else "failed"
         # The kind alone: a message may hold a path or a pseudonym.
-        kind = type(error).__name__ if isinstance(error, EdgeFeaError | OSError) else "interrupted"
-        trail.append(replace(entry, outcome=outcome, note=kind), clock.now())
+        kind = type(error).__name__ if isinstance(error, Exception) else "interrupted"
+        try:
+            trail.append(_ended(entry, outcome, replace(receipt, note=kind)), clock.now())
+        except StoreError as second:
+            # The row that said begun stands alone, which says enough; the first error is the cause.
+            error.add_note(f"and the audit trail could not be ended: {second}")
         raise
-    trail.append(
-        replace(
-            entry,
-            outcome="done",
-            size=receipt.size,
-            sha256=receipt.sha256,
-            note=receipt.note,
-        ),
-        clock.now(),
+    trail.append(_ended(entry, "done", receipt), clock.now())
+
+
+def since_last(trail: AuditTrail, who: str, patient: str | None = None) -> datetime | None:
+    """The moment up to which ``who`` has been given all clips of ``patient``, or of all, in packs.
+
+    A pack that starts at or before this moment lacks nothing. None where a pack must begin with
+    the first clip. Packs of some other range move it only where they join on to it, and packs
+    that were found damaged afterwards (a ``failed`` row with their hash) not at all.
+    """
+    try:
+        rows = trail.rows()
+        wanted = None if patient is None else trail.reference(patient)
+    except NotFoundError:
+        return None
+    asked = {row["seq"]: row["patient_refs"] for row in rows if row["outcome"] == "begun"}
+    packs = [row for row in rows if (row["who"], row["action"]) == (who, "pack")]
+    lost = {row["sha256"] for row in packs if row["outcome"] == "failed"} - {None}
+    covered: datetime | None = None
+    for row in packs:
+        if row["outcome"] != "done" or row["sha256"] in lost:
+            continue
+        if asked.get(row["ends"]) == wanted:
+            covered = _further(covered, row)
+    return covered
+
+
+def _further(covered: datetime | None, row: Row) -> datetime | None:
+    start, end = (row[key] and parse_iso(row[key]) for key in ("from_utc", "to_utc"))
+    if end is None or (start is not None and (covered is None or start > covered)):
+        return covered
+    return end if covered is None else max(covered, end)
+
+
+def _ended(entry: AuditEntry, outcome: str, receipt: Receipt) -> AuditEntry:
+    return replace(
+        entry,
+        outcome=outcome,
+        ends=receipt.seq,
+        size=receipt.size,
+        sha256=receipt.sha256,
+        note=receipt.note,
+        patients=receipt.patients,
     )

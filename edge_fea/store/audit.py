@@ -2,17 +2,18 @@
 
 It lies in a file of its own beside the database, so that an account which may only read the
 database can still leave its row. Each row carries the hash of the one before it, so a row that was
-removed, changed or put in later shows. The last row's hash goes into every pack: whoever holds one
-can tell that nothing was cut off before it.
+removed, changed or put in later shows. Whoever can write the file and computes all later hashes
+anew is not found out by the trail alone: the last hash goes into every pack, and a trail that
+lacks one of those was rewritten.
 
-A patient is named by a keyed hash (``patient_ref``), never by the pseudonym: the trail outlives the
-erasure of a patient.
+A patient is named by a keyed hash, never by the pseudonym: the trail outlives the erasure of a
+patient, and still tells who has received what about them.
 """
 
 import hashlib
 import hmac
 import json
-import secrets
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -21,36 +22,14 @@ from datetime import datetime
 from pathlib import Path
 
 import sqlite_utils
-from sqlite_utils import Migrations
 
 from edge_fea.capture.clock import iso
-from edge_fea.errors import NotFoundError
+from edge_fea.errors import NotFoundError, SchemaTooNew, StoreDamaged, StoreError
+from edge_fea.store.audit_schema import FIRST, GUARDS, STEPS, migrations
 from edge_fea.store.errors_from_sqlite import translated
 from edge_fea.store.rows import Row
 
-migrations = Migrations("edge_fea_audit")
-_FIRST = "0" * 64
-
-
-@migrations(name="0001_audit")
-def create_audit(db: sqlite_utils.Database) -> None:
-    """The trail, and the key that patients' references are made with."""
-    db.conn.executescript(
-        """
-        CREATE TABLE audit (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT,
-            at_utc TEXT NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, outcome TEXT NOT NULL,
-            patient_ref TEXT, from_utc TEXT, to_utc TEXT, format TEXT, bytes INTEGER, sha256 TEXT,
-            note TEXT NOT NULL, previous TEXT NOT NULL, chain TEXT NOT NULL
-        ) STRICT;
-        CREATE TABLE audit_key (key TEXT NOT NULL) STRICT;
-        CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit
-            BEGIN SELECT RAISE(ABORT, 'rows of the audit trail are never changed'); END;
-        CREATE TRIGGER audit_stays BEFORE DELETE ON audit
-            BEGIN SELECT RAISE(ABORT, 'rows of the audit trail are never removed'); END;
-        """
-    )
-    db.table("audit_key").insert({"key": secrets.token_hex(32)})
+_LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,124 +46,251 @@ class AuditEntry:
     """``begun``, ``done``, ``refused`` or ``failed``."""
 
     patient: str | None = None
-    """The pseudonym; only its keyed hash is written."""
+    """The pseudonym that was asked for, None for all; only its keyed hash is written."""
 
     start: datetime | None = None
     end: datetime | None = None
     format: str | None = None
     size: int | None = None
+    """Bytes."""
+
     sha256: str | None = None
     note: str = ""
     """Why it was refused or failed. Never a pseudonym, a path or a value of a patient."""
 
+    patients: tuple[str, ...] = ()
+    """The pseudonyms that what left is about, where all were asked for."""
+
+    ends: int | None = None
+    """The row that said ``begun``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Where the trail is not as it was written."""
+    """Where the trail is not as it was written; row 0 is the file as a whole."""
 
     seq: int
     what: str
+
+    def __str__(self) -> str:
+        return f"row {self.seq}: {self.what}" if self.seq else self.what
 
 
 class AuditTrail:
     """The trail in one file. Each call opens and closes it: many processes leave rows."""
 
     def __init__(self, path: Path, *, busy_timeout: float) -> None:
-        self._path = path
+        self.path = path
         self._timeout = busy_timeout
 
     def append(self, entry: AuditEntry, now: datetime) -> Row:
         """Add a row, on disk when this returns. Makes the file when it is the first.
 
-        Raises StoreUnwritable, StoreBusy, StoreFull or StoreDamaged: what should have left the
-        device then must not.
+        Raises StoreUnwritable, StoreBusy, StoreFull, StoreDamaged or SchemaTooNew: what should
+        have left the device then must not.
         """
-        with self._opened() as db, closing(db.conn.cursor()) as cursor:
-            # Taken before the last row is read, so that no two rows follow the same one.
-            cursor.execute("BEGIN IMMEDIATE")
-            last = cursor.execute("SELECT chain FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
-            (number,) = cursor.execute("SELECT coalesce(max(seq), 0) + 1 FROM audit").fetchone()
-            row: Row = {
-                "seq": number,
-                "at_utc": iso(now),
-                "who": entry.who,
-                "action": entry.action,
-                "outcome": entry.outcome,
-                "patient_ref": _reference(db, entry.patient) if entry.patient else None,
-                "from_utc": iso(entry.start) if entry.start else None,
-                "to_utc": iso(entry.end) if entry.end else None,
-                "format": entry.format,
-                "bytes": entry.size,
-                "sha256": entry.sha256,
-                "note": entry.note,
-                "previous": last[0] if last else _FIRST,
-            }
-            row["chain"] = _chain(row)
+        with self._writing() as db:
+            # Taken before anything is read: the first process makes the tables, the others wait,
+            # and no two rows follow the same one. Closing without COMMIT takes all of it back.
+            db.conn.execute("BEGIN IMMEDIATE")
+            _refuse_newer(db, self.path)
+            if migrations.pending(db):
+                migrations.apply(db)
+            row = _row(db, entry, now)
             marks = ", ".join(f":{name}" for name in row)
-            cursor.execute(
+            db.conn.execute(
                 f"INSERT INTO audit ({', '.join(row)}) VALUES ({marks})",  # noqa: S608
                 row,
             )
-            cursor.execute("COMMIT")
+            db.conn.execute("COMMIT")
         return row
 
     def rows(self, patient: str | None = None) -> list[Row]:
-        """All rows, or those that concern a patient, the oldest first."""
+        """All rows, the oldest first; with ``patient`` those about them or about everybody.
+
+        Raises NotFoundError where there is no trail yet.
+        """
         with self._reading() as db:
             if patient is None:
                 return list(db.table("audit").rows_where(order_by="seq"))
-            ref = _reference(db, patient)
-            return list(db.table("audit").rows_where("patient_ref = ?", [ref], order_by="seq"))
+            return list(
+                db.table("audit").rows_where(
+                    "patient_refs IS NULL OR instr(patient_refs, ?)",
+                    [_reference(db, patient)],
+                    order_by="seq",
+                )
+            )
+
+    def reference(self, patient: str) -> str:
+        """What stands for ``patient`` in the trail."""
+        with self._reading() as db:
+            return _reference(db, patient)
 
     def faults(self) -> list[Fault]:
         """Where rows were removed, changed or put in; empty for a trail that is whole."""
         with self._reading() as db:
+            # One moment for both: a row that is added in between is no fault.
+            db.conn.execute("BEGIN")
+            guards = dict(db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
             rows = list(db.table("audit").rows_where(order_by="seq"))
             counted = list(db.query("SELECT seq FROM sqlite_sequence WHERE name = 'audit'"))
-        return list(_faults(rows, int(counted[0]["seq"]) if counted else 0))
+        return [*_guards_faults(guards), *_faults(rows, counted[0]["seq"] if counted else 0)]
 
-    def head(self) -> str:
-        """The hash of the last row: what a later trail must contain."""
+    def contains(self, head: str) -> bool:
+        """Whether a row has the hash ``head``, which a pack carries."""
         with self._reading() as db:
-            last = list(db.table("audit").rows_where(order_by="seq desc", limit=1))
-        return str(last[0]["chain"]) if last else _FIRST
+            return bool(db.table("audit").count_where("chain = ?", [head]))
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite_utils.Database]:
-        with translated(self._path):
+    def _writing(self) -> Iterator[sqlite_utils.Database]:
+        with translated(self.path), _kept(self.path):
+            if not os.path.exists(self.path):  # noqa: PTH110  # answers where pathlib raises
+                _create(self.path)
             # isolation_level None: transactions begin and end where they are written.
-            connection = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None)
+            connection = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None)
             with closing(connection):
+                # WAL would want two more files that every reader must be able to write. With
+                # DELETE and FULL a plug pulled right after COMMIT can bring the journal back, and
+                # with it the state before; TRUNCATE and FULL sync the empty journal.
+                connection.execute("PRAGMA journal_mode=TRUNCATE")
                 connection.execute("PRAGMA synchronous=FULL")
-                db = sqlite_utils.Database(connection)
-                if migrations.pending(db):
-                    migrations.apply(db)
-                yield db
+                yield sqlite_utils.Database(connection)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite_utils.Database]:
-        if not self._path.exists():
-            raise NotFoundError(f"no audit trail {self._path}: nothing has left this device")
-        with translated(self._path):
-            uri = f"{self._path.absolute().as_uri()}?mode=ro"
-            connection = sqlite3.connect(uri, uri=True, timeout=self._timeout)
+        if not _size(self.path):
+            raise NotFoundError(f"no audit trail {self.path}: nothing has left this device")
+        # Only whoever may write can take back what a power cut left half done.
+        mine = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+        uri = f"{self.path.absolute().as_uri()}?mode={'rw' if mine else 'ro'}"
+        with translated(self.path), _kept(self.path):
+            connection = sqlite3.connect(uri, uri=True, timeout=self._timeout, isolation_level=None)
             with closing(connection):
-                yield sqlite_utils.Database(connection)
+                connection.execute("PRAGMA query_only=ON")
+                db = sqlite_utils.Database(connection)
+                _refuse_newer(db, self.path)
+                yield db
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise StoreError(f"cannot read the audit trail {path}: {error.strerror}") from error
+
+
+def _create(path: Path) -> None:
+    """An empty file that whoever may write in the folder may write, and nobody else may read."""
+    try:
+        _make_folder(path.parent)
+        folder = path.parent.stat()
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    except OSError:
+        # Another process was first; or SQLite will fail just so, and says it as everywhere.
+        return
+    try:
+        # Made by root for a folder of the service's: the service must be able to go on with it.
+        if os.geteuid() == 0:
+            os.fchown(handle, folder.st_uid, folder.st_gid)
+        if folder.st_mode & 0o020:
+            os.fchmod(handle, 0o660)
+    finally:
+        os.close(handle)
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.exists():
+        above = folder.parent.stat()
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(folder, above.st_uid, above.st_gid)
+        # Its name must last as surely as the rows in it.
+        handle = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _kept(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "") in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+            raise StoreDamaged(
+                f"the audit trail {path} is damaged, so nothing may leave: move it elsewhere, keep "
+                "it for whoever examines it, and a new one begins"
+            ) from error
+        raise
+
+
+def _refuse_newer(db: sqlite_utils.Database, path: Path) -> None:
+    if unknown := {step.name for step in migrations.applied(db)} - set(STEPS):
+        raise SchemaTooNew(
+            f"{path} was written by a newer edge-fea (step {max(unknown)}): upgrade this one"
+        )
+
+
+def _row(db: sqlite_utils.Database, entry: AuditEntry, now: datetime) -> Row:
+    last = db.execute("SELECT chain FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
+    # From the counter too: the number of a last row that was removed is not given again.
+    (number,) = db.execute(
+        "SELECT max(coalesce((SELECT max(seq) FROM audit), 0), "
+        "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0)) + 1"
+    ).fetchone()
+    named = {name for name in (entry.patient, *entry.patients) if name is not None}
+    row: Row = {
+        "seq": number,
+        "ends": entry.ends,
+        "at_utc": iso(now),
+        "who": _plain(entry.who),
+        "action": entry.action,
+        "outcome": entry.outcome,
+        "patient_refs": " ".join(sorted(_reference(db, name) for name in named)) or None,
+        "from_utc": iso(entry.start) if entry.start else None,
+        "to_utc": iso(entry.end) if entry.end else None,
+        "format": entry.format,
+        "bytes": entry.size,
+        "sha256": entry.sha256,
+        "note": _plain(entry.note),
+        "previous": last[0] if last else FIRST,
+    }
+    return row | {"chain": _chain(row)}
+
+
+def _plain(text: str) -> str:
+    """What a USB stick says of itself can be anything: no control characters reach a terminal."""
+    return "".join(each if each.isprintable() else "?" for each in text)[:_LONGEST_TEXT]
+
+
+def _guards_faults(found: dict[str, str]) -> Iterator[Fault]:
+    for name, statement in GUARDS.items():
+        if found.get(name) != statement:
+            yield Fault(0, f"the trigger {name}, which keeps rows from being changed, is gone")
 
 
 def _faults(rows: list[Row], counted: int) -> Iterator[Fault]:
-    previous, expected = _FIRST, 1
+    previous, expected = FIRST, 1
     for row in rows:
         seq = int(row["seq"])
         if seq != expected:
-            yield Fault(seq, f"rows {expected} to {seq - 1} are missing")
+            yield Fault(seq, f"{_these(expected, seq - 1)} before it missing")
         elif row["previous"] != previous:
             yield Fault(seq, "does not follow from the row before it")
         if row["chain"] != _chain(row):
-            yield Fault(seq, "was changed after it was written")
+            yield Fault(seq, "was changed after it was written, or not written by edge-fea")
         previous, expected = row["chain"], seq + 1
     if counted >= expected:
-        yield Fault(expected, f"rows {expected} to {counted} are missing at the end")
+        yield Fault(0, f"{_these(expected, counted)} missing at the end")
+    elif counted < expected - 1:
+        yield Fault(0, f"{expected - 1} rows, but the counter of rows says {counted}")
+
+
+def _these(first: int, last: int) -> str:
+    return f"row {first} is" if first == last else f"rows {first} to {last} are"
 
 
 def _chain(row: Row) -> str:

@@ -8,6 +8,7 @@ import sqlite_utils
 
 from edge_fea.capture.clock import iso, local_date, parse_iso
 from edge_fea.errors import NotAllowed, NotFoundError
+from edge_fea.store.moments import HAPPENED, HAPPENED_OFFSET, happened
 from edge_fea.store.rows import Row
 from edge_fea.summary.baseline import (
     BASELINE_INDICES,
@@ -61,7 +62,7 @@ class Baselines:
 
     def scores_for(self, row: Mapping[str, Any]) -> Row:
         """``baseline_id`` and the z-scores that a clip's row gets."""
-        held = self.holding(row["patient"], row["model_sha256"], parse_iso(row["start_utc"]))
+        held = self.holding(row["patient"], row["model_sha256"], happened(row))
         if held is None:
             return {"baseline_id": None, **z_scores(row, {})}
         return {"baseline_id": held["baseline_id"], **z_scores(row, _usual(held))}
@@ -133,10 +134,11 @@ class Baselines:
         since = max(iso(now - self.rule.days * _DAY), self._last_reset(patient, now))
         return list(
             self._db.query(
-                f"SELECT start_utc, utc_offset, {', '.join(BASELINE_INDICES)} FROM clips "  # noqa: S608
+                f"SELECT {HAPPENED} AS start_utc, {HAPPENED_OFFSET} AS utc_offset, "  # noqa: S608
+                f"{', '.join(BASELINE_INDICES)} FROM clips "
                 "WHERE patient = :patient AND model_sha256 = :model AND sufficient = 1 "
-                "AND ended_by IS NOT NULL AND start_utc > :since AND start_utc <= :now "
-                "ORDER BY start_utc",
+                f"AND ended_by IS NOT NULL AND {HAPPENED} > :since AND {HAPPENED} <= :now "
+                f"ORDER BY {HAPPENED}",
                 {"patient": patient, "model": model_sha256, "since": since, "now": iso(now)},
             )
         )

@@ -264,6 +264,27 @@ _INDICES = [
     ),
 ]
 
+CORRECTED: tuple[Column, ...] = (
+    Column(
+        "corrected_start_utc",
+        "moment",
+        "Start of the clip where the clock was only set after it: take this, where it is not null, "
+        "before start_utc",
+        nullable=True,
+        formula="start_monotonic_s + (UTC - CLOCK_MONOTONIC), once UTC is known in the same boot",
+    ),
+    Column(
+        "corrected_utc_offset",
+        "text",
+        "Offset of local time from UTC at corrected_start_utc; goes with it as utc_offset does "
+        "with start_utc",
+        "±hh:mm",
+        nullable=True,
+        formula="the zone's at corrected_start_utc",
+    ),
+)
+"""The columns of ``clips`` that are filled in when the time becomes known."""
+
 AGAINST_BASELINE: tuple[Column, ...] = (
     Column(
         "baseline_id",
@@ -285,5 +306,8 @@ AGAINST_BASELINE: tuple[Column, ...] = (
 SCORES: tuple[Column, ...] = (*_EMOTION, *_INDICES)
 """The columns of ``clips`` that a clip which was not seen enough leaves null."""
 
-CLIPS: tuple[Column, ...] = (*_IDENTITY, *_TIME, *_COVERAGE, *SCORES, *AGAINST_BASELINE)
+CLIPS: tuple[Column, ...] = (
+    *(*_IDENTITY, *_TIME, *_COVERAGE, *SCORES),
+    *(*AGAINST_BASELINE, *CORRECTED),
+)
 """The columns of the table ``clips``, in order."""

@@ -54,6 +54,21 @@ class RecorderLock:
         os.close(self._file)
 
 
+def is_recording(database: Path) -> bool:
+    """Whether some process records into ``database`` now.
+
+    Read from the kernel's list of locks: taking the lock to see whether it is free could keep a
+    recorder that starts just then from having it, and needs the right to open its file.
+    """
+    try:
+        lock = database.with_name(database.name + ".lock").stat()
+    except FileNotFoundError:
+        return False
+    place = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
+    held = (line.split() for line in Path("/proc/locks").read_text().splitlines())
+    return any(words[1] == "FLOCK" and words[5:6] == [place] for words in held)
+
+
 def require_writable(database: Path) -> None:
     """Raise StoreUnwritable unless this user can create and write ``database``."""
     folder = database.parent
@@ -137,6 +152,7 @@ def open_for_reading(path: Path, *, busy_timeout: float) -> sqlite_utils.Databas
             connection.execute("PRAGMA query_only=ON")
             db = sqlite_utils.Database(connection)
             _refuse_newer(db, path)
+            _refuse_older(db, path)
         except BaseException:
             connection.close()
             raise
@@ -159,11 +175,41 @@ def open_for_staff(path: Path, *, busy_timeout: float) -> Iterator[sqlite_utils.
             if not migrations.applied(db):
                 migrations.apply(db)
                 dictionary.keep_in(db)
-            elif migrations.pending(db):
-                raise StoreError(f"{path} is of an older edge-fea: start the service first")
+            _refuse_older(db, path)
             yield db
         finally:
             connection.close()
+
+
+@contextmanager
+def writing(db: sqlite_utils.Database) -> Iterator[None]:
+    """One transaction that holds the write lock from its first read on.
+
+    Nothing that was read in it can have changed when it writes. Raises sqlite3.Error.
+    """
+    db.conn.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.conn.rollback()
+        raise
+    db.conn.commit()
+
+
+def empty_journal(db: sqlite_utils.Database, *, wait: bool = True) -> bool:
+    """Put all of the write-ahead log into the database and cut it to nothing.
+
+    False where another process is reading an older state, and goes on doing so for the whole
+    time-out with ``wait``. What was deleted stays in the log until this is done.
+    """
+    (timeout,) = db.execute("PRAGMA busy_timeout").fetchone()
+    if not wait:
+        db.execute("PRAGMA busy_timeout=0").fetchone()
+    try:
+        (busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        db.execute(f"PRAGMA busy_timeout={timeout}").fetchone()
+    return not busy
 
 
 def _read_mode(path: Path) -> str:
@@ -184,6 +230,8 @@ def _connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
         # FULL: with NORMAL a pulled plug loses every transaction since the last WAL checkpoint,
         # for hours.
         connection.execute("PRAGMA synchronous=FULL")
+        # What is deleted is overwritten with zeros, also where this is not SQLite's default.
+        connection.execute("PRAGMA secure_delete=ON")
     except BaseException:
         connection.close()
         raise
@@ -196,6 +244,11 @@ def _refuse_newer(db: sqlite_utils.Database, path: Path) -> None:
         raise SchemaTooNew(
             f"{path} was written by a newer edge-fea (step {max(unknown)}): upgrade this one"
         )
+
+
+def _refuse_older(db: sqlite_utils.Database, path: Path) -> None:
+    if migrations.applied(db) and migrations.pending(db):
+        raise StoreError(f"{path} is of an older edge-fea: start the service first")
 
 
 def _migrate(db: sqlite_utils.Database, path: Path, now: datetime) -> Path | None:

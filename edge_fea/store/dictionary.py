@@ -15,7 +15,7 @@ from edge_fea.summary.baseline import BASELINE_INDICES
 
 _STAYS = (
     Column("stay_id", "integer", "Number of the stay"),
-    Column("patient", "text", "The patient's pseudonym"),
+    Column("patient", "text", "The patient's pseudonym; `unassigned` beyond the retention"),
     Column("start_utc", "moment", "When the patient's stay at this device began"),
     Column("end_utc", "moment", "When it ended; null while it lasts", nullable=True),
 )
@@ -71,15 +71,84 @@ _DICTIONARY = (
     Column("formula", "text", "How it is computed; empty where nothing is"),
 )
 
+_ERASURES = (
+    Column("erasure_id", "integer", "Number of the erasure"),
+    Column("at_utc", "moment", "When a patient was erased"),
+    Column("stays", "integer", "Stays that were removed", low=0),
+    Column("boot_id", "text", "The boot in which it was done", nullable=True),
+    Column(
+        "monotonic_s",
+        "real",
+        "When in that boot; clips that began earlier are not written any more",
+        "s",
+        low=0,
+        nullable=True,
+        formula="CLOCK_MONOTONIC",
+    ),
+    Column("salt", "text", "Random, for the hash", nullable=True),
+    Column(
+        "patient_hash",
+        "text",
+        "Who was erased; null once the recording has been started afresh",
+        formula="SHA-256 of salt and pseudonym",
+        nullable=True,
+    ),
+)
+
+_AUDIT = (
+    Column("seq", "integer", "Number of the row", low=1),
+    Column("ends", "integer", "The row that said begun, of what this row ends", nullable=True),
+    Column("at_utc", "moment", "When the row was written"),
+    Column("who", "text", "user:LOGIN, ssh:FINGERPRINT of a key, stick:SERIAL, or service"),
+    Column("action", "text", "What was asked for: export, report, pack, erase, retention, ..."),
+    Column(
+        "outcome",
+        "text",
+        "How it went; begun without a row that ends it: a power cut, something may have left",
+        levels=("begun", "done", "refused", "failed"),
+    ),
+    Column(
+        "patient_refs",
+        "text",
+        "Whom it is about, by keyed hashes; null for everybody",
+        nullable=True,
+        formula="HMAC-SHA-256 of the pseudonym, its first half",
+    ),
+    Column("from_utc", "moment", "Begin of the range; null for the first clip", nullable=True),
+    Column("to_utc", "moment", "End of the range; null for the last clip", nullable=True),
+    Column("format", "text", "Format of what left", nullable=True),
+    Column("bytes", "integer", "Size of what left", "bytes", low=0, nullable=True),
+    Column("sha256", "text", "Hash of what left", nullable=True),
+    Column("note", "text", "Why it was refused or failed, or how many rows went"),
+    Column("previous", "text", "Hash of the row before; zeros for the first"),
+    Column(
+        "chain", "text", "Hash of this row", formula="SHA-256 of all other columns, as sorted JSON"
+    ),
+)
+
+_CLOCK_CHECKS = (
+    Column("check_id", "integer", "Number of the check"),
+    Column("boot_id", "text", "The boot in which somebody said that the clock was right"),
+    Column("at_utc", "moment", "What the clock said, UTC"),
+    Column(
+        "monotonic_s", "real", "The same moment since boot", "s", low=0, formula="CLOCK_MONOTONIC"
+    ),
+)
+
 TABLES: dict[str, tuple[Column, ...]] = {
     "clips": CLIPS,
     "stays": _STAYS,
     "baselines": _BASELINES,
     "baseline_resets": _RESETS,
     "seconds": _SECONDS,
+    "erasures": _ERASURES,
+    "clock_checks": _CLOCK_CHECKS,
     "data_dictionary": _DICTIONARY,
 }
-"""All tables that hold data."""
+"""All tables of the database that hold data."""
+
+TRAIL: dict[str, tuple[Column, ...]] = {"audit": _AUDIT}
+"""The tables of the audit trail, which is a file of its own."""
 
 TABLE_MEANINGS: dict[str, str] = {
     "clips": "One row a clip: what was seen in five to ten minutes.",
@@ -87,7 +156,10 @@ TABLE_MEANINGS: dict[str, str] = {
     "baselines": "What was usual for a patient, and since when.",
     "baseline_resets": "When a patient's baseline was begun anew.",
     "seconds": "The second series, where `store.keep_series` is on.",
+    "erasures": "When a patient was erased; who it was is in no table.",
+    "clock_checks": "When somebody said that the clock was right.",
     "data_dictionary": "This page, within the database.",
+    "audit": "What left the device, and what was refused; in a file of its own, `*-audit.db`.",
 }
 
 
@@ -99,7 +171,7 @@ def markdown() -> str:
         "Every column of every table. `edge-fea dictionary` prints this page, or the same as CSV",
         "or JSON. Missing values are null in the database and empty cells in exports, never zero.",
     ]
-    for table, columns in TABLES.items():
+    for table, columns in (TABLES | TRAIL).items():
         lines += ["", f"## {table}", "", TABLE_MEANINGS[table], ""]
         lines += [
             "| column | type | unit | range | meaning | formula |",
@@ -126,7 +198,7 @@ def records() -> list[dict[str, str]]:
             "meaning": column.meaning,
             "formula": column.formula,
         }
-        for table, columns in TABLES.items()
+        for table, columns in (TABLES | TRAIL).items()
         for column in columns
     ]
 

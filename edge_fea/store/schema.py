@@ -110,6 +110,38 @@ def create_data_dictionary(db: sqlite_utils.Database) -> None:
     )
 
 
+@migrations(name="0005_erasures")
+def create_erasures(db: sqlite_utils.Database) -> None:
+    """That a patient was erased, so that no running process writes their clip once more."""
+    columns: dict[str, type] = {"erasure_id": int, "at_utc": str, "stays": int, "boot_id": str}
+    columns |= {"monotonic_s": float, "salt": str, "patient_hash": str}
+    db.table("erasures").create(columns, pk="erasure_id", not_null={"at_utc", "stays"}, strict=True)
+
+
+@migrations(name="0006_corrected_starts")
+def add_corrected_starts(db: sqlite_utils.Database) -> None:
+    """When a clip began, where the clock was only set after it; and the word of people for it."""
+    # The words of the index are those of ``moments.HAPPENED``, or no query would use it.
+    happened = "coalesce(corrected_start_utc, start_utc)"
+    for name in ("corrected_start_utc", "corrected_utc_offset"):
+        db.table("clips").add_column(name, str)
+    db.conn.execute("DROP INDEX idx_clips_start_utc")
+    db.conn.execute("DROP INDEX idx_clips_patient_start_utc")
+    db.conn.execute(f"CREATE INDEX idx_clips_happened ON clips({happened})")
+    db.conn.execute(f"CREATE INDEX idx_clips_patient_happened ON clips(patient, {happened})")
+    db.conn.execute(
+        "CREATE INDEX idx_clips_doubtful ON clips(boot_id) "
+        "WHERE clock_synchronized = 0 AND corrected_start_utc IS NULL"
+    )
+    columns: dict[str, type] = {"check_id": int, "boot_id": str, "at_utc": str}
+    db.table("clock_checks").create(
+        {**columns, "monotonic_s": float},
+        pk="check_id",
+        not_null={"boot_id", "at_utc", "monotonic_s"},
+        strict=True,
+    )
+
+
 def known() -> set[str]:
     """The names of all steps that this version has."""
     memory = sqlite_utils.Database(memory=True)

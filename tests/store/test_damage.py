@@ -98,7 +98,7 @@ def test_a_page_overwritten_in_the_middle_costs_only_the_rows_on_it(
 
 
 @pytest.mark.parametrize(
-    "index", ["sqlite_autoindex_clips_1", "idx_clips_start_utc", "idx_clips_patient_start_utc"]
+    "index", ["sqlite_autoindex_clips_1", "idx_clips_happened", "idx_clips_patient_happened"]
 )
 def test_a_damaged_index_costs_no_row(path: Path, sound: bytes, index: str) -> None:
     rows = rescued(path, overwritten(sound, root_page(sound, path, index)))
@@ -125,10 +125,10 @@ def test_a_head_of_another_format_counts_as_damage(path: Path, sound: bytes) -> 
 
 
 def test_a_rescued_database_has_its_indexes_again(path: Path, sound: bytes) -> None:
-    rescued(path, overwritten(sound, root_page(sound, path, "idx_clips_start_utc")))
+    rescued(path, overwritten(sound, root_page(sound, path, "idx_clips_happened")))
     with ClipRecorder(path, busy_timeout=1, now=NOON) as recorder:
         names = {index.name for index in recorder.opened.db.table("clips").indexes}
-    assert {"idx_clips_start_utc", "idx_clips_patient_start_utc"} <= names
+    assert {"idx_clips_happened", "idx_clips_patient_happened"} <= names
 
 
 def test_what_was_rescued_is_told_in_one_line(path: Path, sound: bytes) -> None:
@@ -145,7 +145,7 @@ def test_what_was_rescued_is_told_in_one_line(path: Path, sound: bytes) -> None:
 
 
 def test_the_rows_told_are_the_clips_that_were_rescued(path: Path, sound: bytes) -> None:
-    path.write_bytes(overwritten(sound, root_page(sound, path, "idx_clips_start_utc")))
+    path.write_bytes(overwritten(sound, root_page(sound, path, "idx_clips_happened")))
     with ClipRecorder(path, busy_timeout=1, now=NOON) as recorder:
         assert recorder.opened.rescue is not None
         assert recorder.opened.rescue.rows == len(MANY)
@@ -155,7 +155,7 @@ def test_a_running_clip_is_rescued_and_closed_as_power_loss(path: Path) -> None:
     with ClipRecorder(path, busy_timeout=1, now=NOON) as recorder:
         recorder.save(make_clip(ended_by=None))
     data = path.read_bytes()
-    start = root_page(data, path, "idx_clips_start_utc")
+    start = root_page(data, path, "idx_clips_happened")
     path.write_bytes(overwritten(data, start))
     with ClipRecorder(path, busy_timeout=1, now=NOON) as recorder:
         assert recorder.closed_after_power_loss == [make_clip().clip_id]

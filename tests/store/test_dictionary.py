@@ -2,14 +2,17 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlite_utils import Database
 
 from edge_fea.cli import cli
+from edge_fea.store.audit import AuditEntry, AuditTrail
 from edge_fea.store.clips import ClipRecorder
-from edge_fea.store.dictionary import TABLE_MEANINGS, TABLES, markdown, records
+from edge_fea.store.dictionary import TABLE_MEANINGS, TABLES, TRAIL, markdown, records
 from edge_fea.store.rows import row_of
 from tests.conftest import NOON
 from tests.store.clip_factory import make_clip
@@ -24,19 +27,38 @@ SQLITE = {
 }
 
 
+@pytest.fixture
+def trail(tmp_path: Path) -> Iterator[Database]:
+    """The file of an audit trail."""
+    path = tmp_path / "audit.db"
+    AuditTrail(path, busy_timeout=1).append(AuditEntry("service", "pack"), NOON)
+    db = Database(path)
+    yield db
+    db.close()
+
+
 def test_every_table_is_in_the_dictionary(recorder: ClipRecorder) -> None:
     tables = {name for name in recorder.opened.db.table_names() if not name.startswith("_")}
-    assert tables == set(TABLES) == set(TABLE_MEANINGS)
+    assert tables == set(TABLES) == set(TABLE_MEANINGS) - set(TRAIL)
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_the_database_has_the_columns_of_the_dictionary(recorder: ClipRecorder, table: str) -> None:
+def test_every_table_of_the_trail_but_its_key_is_in_the_dictionary(trail: Database) -> None:
+    tables = {name for name in trail.table_names() if not name.startswith(("_", "sqlite_"))}
+    assert tables == {*TRAIL, "audit_key"}
+
+
+@pytest.mark.parametrize("table", [*TABLES, *TRAIL])
+def test_the_database_has_the_columns_of_the_dictionary(
+    recorder: ClipRecorder, trail: Database, table: str
+) -> None:
+    db = trail if table in TRAIL else recorder.opened.db
     found = {
         column.name: (column.type, bool(column.notnull) or bool(column.is_pk))
-        for column in recorder.opened.db.table(table).columns
+        for column in db.table(table).columns
     }
     assert found == {
-        column.name: (SQLITE[column.kind], not column.nullable) for column in TABLES[table]
+        column.name: (SQLITE[column.kind], not column.nullable)
+        for column in (TABLES | TRAIL)[table]
     }
 
 
@@ -55,11 +77,12 @@ def test_a_clips_row_has_just_these_columns() -> None:
     assert set(row_of(make_clip())) == {column.name for column in TABLES["clips"]}
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [*TABLES, *TRAIL])
 def test_every_column_says_what_it_means(table: str) -> None:
-    names = [column.name for column in TABLES[table]]
+    columns = (TABLES | TRAIL)[table]
+    names = [column.name for column in columns]
     assert len(names) == len(set(names))
-    for column in TABLES[table]:
+    for column in columns:
         assert column.meaning
         if column.kind == "real" and column.name not in (
             "duration_s",

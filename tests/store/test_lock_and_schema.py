@@ -11,9 +11,9 @@ import pytest
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from edge_fea.errors import NotFoundError, SchemaTooNew, StoreBusy
+from edge_fea.errors import NotFoundError, SchemaTooNew, StoreBusy, StoreError
 from edge_fea.store import schema
-from edge_fea.store.clips import ClipFilter, ClipReader, ClipRecorder
+from edge_fea.store.clips import ClipReader, ClipRecorder
 from edge_fea.store.rows import row_of
 from tests.conftest import NOON
 from tests.store.clip_factory import make_clip
@@ -141,9 +141,20 @@ def test_before_a_migration_a_complete_backup_is_made(
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert "note" not in str(connection.execute("SELECT sql FROM sqlite_master").fetchall())
     connection.close()
-    with ClipReader(backup, busy_timeout=1) as reader:
-        kept = list(reader.clips(ClipFilter(running=True)))
-    assert kept == [row_of(make_clip(0)), row_of(make_clip(5, ended_by=None))]
+    kept = sqlite_utils.Database(backup)
+    assert list(kept.table("clips").rows) == [
+        row_of(make_clip(0)),
+        row_of(make_clip(5, ended_by=None)),
+    ]
+    kept.close()
+
+
+def test_an_older_schema_is_not_read_before_the_recorder_has_migrated_it(
+    old_database: Path, newer: Callable[[], None]
+) -> None:
+    newer()
+    with pytest.raises(StoreError, match="of an older edge-fea: start the service first"):
+        ClipReader(old_database, busy_timeout=1)
 
 
 def test_a_schema_that_is_up_to_date_is_not_backed_up(old_database: Path) -> None:

@@ -1,0 +1,231 @@
+"""What is in a pack, and how one is handed over: with its rows in the audit trail."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge_fea.capture.clock import Clock
+from edge_fea.clinic.export import FORMATS
+from edge_fea.clinic.export.form import PLAIN as PLAIN_EXPORT
+from edge_fea.clinic.handover import Receipt, on_record, since_last
+from edge_fea.clinic.keys import device_key
+from edge_fea.clinic.outlet import HashingWriter
+from edge_fea.clinic.pack import (
+    ENCRYPTED,
+    PLAIN,
+    PackFacts,
+    PackMember,
+    make_pack,
+    readers,
+    write_pack,
+)
+from edge_fea.clinic.report import render_html
+from edge_fea.clinic.selection import Selection
+from edge_fea.config import Settings
+from edge_fea.errors import NotFoundError
+from edge_fea.store import dictionary
+from edge_fea.store.audit import AuditEntry, AuditTrail
+from edge_fea.store.clips import ClipFilter, ClipReader
+
+_FORMATS = {"csv": "clips.csv", "fhir": "clips.fhir.json"}
+"""The formats of the clips in a pack, and their files."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackOrder:
+    """What somebody asks for."""
+
+    who: str
+    """For the audit trail: ``AuditEntry.who``."""
+
+    patient: str | None = None
+    """The pseudonym, None for all patients."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    since_last: bool = False
+    """Instead of ``start``: from where the packs that ``who`` has received leave off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What has left."""
+
+    path: Path | None
+    """None for a stream."""
+
+    size: int
+    sha256: str
+    clips: int
+    patients: tuple[str, ...]
+    start: datetime | None
+    end: datetime
+    encrypted: bool
+
+
+def pack_into(
+    target: Path, order: PackOrder, settings: Settings, trail: AuditTrail, clock: Clock
+) -> Packed:
+    """Make a pack as the file ``target``, or under a name of its own in the folder ``target``.
+
+    Raises NotAllowed where nobody could read it, NotFoundError without a clip, ConfigError for a
+    key, and what ``outlet.write_whole`` and the audit trail raise; then nothing was left there.
+    """
+    with _ordered(order, settings, trail, clock) as ready:
+        path = target / ready.name if target.is_dir() else target
+        written = make_pack(
+            path, ready.members, ready.facts, key=ready.key, recipients=ready.recipients
+        )
+        ready.receipt.size, ready.receipt.sha256 = written.size, written.sha256
+    return _packed(ready, path, written.size, written.sha256)
+
+
+def pack_through(
+    out: BinaryIO, order: PackOrder, settings: Settings, trail: AuditTrail, clock: Clock
+) -> Packed:
+    """Write a pack to a stream, such as standard output. It cannot be read back.
+
+    Raises as ``pack_into``, or OSError where the stream breaks; the audit trail then says how much
+    had left.
+    """
+    hashed = HashingWriter(out)
+    with _ordered(order, settings, trail, clock) as ready:
+        try:
+            write_pack(
+                cast(BinaryIO, hashed),
+                ready.members,
+                ready.facts,
+                key=ready.key,
+                recipients=ready.recipients,
+            )
+            hashed.flush()
+        finally:
+            ready.receipt.size, ready.receipt.sha256 = hashed.size, hashed.sha256
+    return _packed(ready, None, hashed.size, hashed.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    name: str
+    members: list[PackMember]
+    facts: PackFacts
+    end: datetime
+    key: Ed25519PrivateKey
+    recipients: tuple[str, ...]
+    receipt: Receipt
+
+
+@contextmanager
+def _ordered(
+    order: PackOrder, settings: Settings, trail: AuditTrail, clock: Clock
+) -> Iterator[_Ready]:
+    """Put the order on record, then see whether it is allowed, and gather what goes into it."""
+    store, made = settings.store, clock.now()
+    start = since_last(trail, order.who, order.patient) if order.since_last else order.start
+    with ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader:
+        end = _settled(reader, order.end, made)
+        form = "plain" if not settings.clinic.recipients else "age"
+        entry = AuditEntry(order.who, "pack", "begun", order.patient, start, end, form)
+        with on_record(trail, entry, clock) as receipt:
+            recipients = readers(settings.clinic)
+            key = device_key(settings.clinic.signing_key)
+            selection = Selection(reader, ClipFilter(start, order.end, order.patient))
+            with reader.one_moment():
+                facts = _facts(selection, settings, made, end, receipt)
+                receipt.patients = facts.patients
+                kind = ENCRYPTED if recipients else PLAIN
+                yield _Ready(
+                    f"edge-fea-{facts.device_id}-{made.astimezone(UTC):%Y%m%dT%H%M%SZ}{kind}",
+                    members(selection, settings, made),
+                    facts,
+                    end,
+                    key,
+                    recipients,
+                    receipt,
+                )
+
+
+def _settled(reader: ClipReader, asked: datetime | None, now: datetime) -> datetime:
+    """The moment up to which the pack lacks no clip: the running one is not in it."""
+    return min(each for each in (asked, now, reader.running_since()) if each is not None)
+
+
+def _facts(
+    selection: Selection, settings: Settings, made: datetime, end: datetime, receipt: Receipt
+) -> PackFacts:
+    clips = selection.count()
+    if not clips:
+        raise NotFoundError(
+            "no clips for a pack: of what was asked for, none has ended yet, or all were packed "
+            "before"
+        )
+    return PackFacts(
+        device_id=settings.device.identity(),
+        made=made,
+        start=selection.wanted.start,
+        end=end,
+        patients=tuple(selection.patients()),
+        networks=tuple(selection.reader.networks(selection.wanted)),
+        clips=clips,
+        audit_seq=receipt.seq,
+        audit_head=receipt.head,
+    )
+
+
+def members(selection: Selection, settings: Settings, made: datetime) -> list[PackMember]:
+    """The files of a pack: a report on each patient, the clips in two formats, the dictionary."""
+    files = [
+        PackMember(name, _report(selection.of(patient), settings, made))
+        for patient, name in _report_names(selection.patients())
+    ]
+    files += [PackMember(name, _export(form, selection)) for form, name in _FORMATS.items()]
+    return [*files, PackMember("dictionary.md", _text(dictionary.markdown))]
+
+
+def _report_names(patients: list[str]) -> Iterator[tuple[str, str]]:
+    """A name for each patient's report; pseudonyms that differ only in case get a number."""
+    taken: set[str] = set()
+    for patient in patients:
+        name, number = f"report-{patient}.html", 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"report-{patient}-{number}.html"
+        taken.add(name.casefold())
+        yield patient, name
+
+
+def _report(selection: Selection, settings: Settings, made: datetime) -> Callable[[BinaryIO], None]:
+    return _text(lambda: render_html(selection, settings, made=made))
+
+
+def _text(make: Callable[[], str]) -> Callable[[BinaryIO], None]:
+    def write(out: BinaryIO) -> None:
+        out.write(make().encode())
+
+    return write
+
+
+def _export(form: str, selection: Selection) -> Callable[[BinaryIO], None]:
+    def write(out: BinaryIO) -> None:
+        FORMATS[form].write(selection, out, PLAIN_EXPORT)
+
+    return write
+
+
+def _packed(ready: _Ready, path: Path | None, size: int, sha256: str) -> Packed:
+    facts = ready.facts
+    return Packed(
+        path,
+        size,
+        sha256,
+        facts.clips,
+        facts.patients,
+        facts.start,
+        ready.end,
+        bool(ready.recipients),
+    )

@@ -1,0 +1,219 @@
+"""The page: whole in itself, honest about what is missing, and safe whatever it is given."""
+
+import io
+import re
+import sqlite3
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pypdf
+import pytest
+
+from edge_fea.clinic.report import render_html, write_pdf
+from edge_fea.clinic.report.words import Words, languages
+from edge_fea.clinic.selection import Selection
+from edge_fea.config import Settings
+from edge_fea.errors import ExtraMissing
+from edge_fea.store.clips import ClipFilter, ClipReader
+from tests.clinic.simulated import Plan, simulate
+
+
+def _pango() -> bool:
+    try:
+        import weasyprint  # noqa: F401
+    except OSError:
+        return False
+    return True
+
+
+needs_pango = pytest.mark.skipif(not _pango(), reason="WeasyPrint finds no Pango here")
+
+MADE = datetime(2026, 12, 1, 8, tzinfo=UTC)
+PLAN = Plan(days=12, off_days=(3,), shift_day=None, turned_days=(), unsynchronized_day=5)
+
+
+def page_of(path: Path, language: str | None = None) -> str:
+    with ClipReader(path, busy_timeout=1) as reader:
+        selection = Selection(reader, ClipFilter())
+        return render_html(selection, Settings(), made=MADE, language=language)
+
+
+def text_of(html: str) -> str:
+    """What a reader sees, without charts and style."""
+    seen = re.sub(r"<(svg|style|title)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", seen).split())
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "clips.db"
+    simulate(path, plan=PLAN)
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(database: Path) -> str:
+    return page_of(database)
+
+
+def test_it_refers_to_nothing_outside_and_runs_nothing(page: str) -> None:
+    assert re.findall(r'(?:src|href)="(?!#)', page) == []
+    assert not re.search(r"url\((?!#)|@import|<script|<link|<iframe|\bon\w+=", page)
+    assert "default-src 'none'" in page
+
+
+def test_the_same_clips_and_moment_give_the_same_page(database: Path, page: str) -> None:
+    assert page_of(database) == page
+
+
+def test_it_is_well_formed(page: str) -> None:
+    open_tags: list[str] = []
+
+    class Checker(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if tag not in ("meta", "br"):
+                open_tags.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert open_tags.pop() == tag
+
+    Checker().feed(page)
+    assert open_tags == []
+
+
+@pytest.mark.parametrize("language", languages())
+def test_each_chart_has_a_title_and_a_description(database: Path, language: str) -> None:
+    charts = re.findall(r"<svg .*?</svg>", page_of(database, language), re.DOTALL)
+    assert len(charts) >= 7
+    for chart in charts:
+        assert 'role="img"' in chart
+        title, description = (
+            re.search(rf"<{tag} [^>]*>(.+?)</{tag}>", chart) for tag in ("title", "desc")
+        )
+        assert title is not None
+        assert description is not None
+        assert len(description[1]) > 60
+
+
+@pytest.mark.parametrize("language", languages())
+def test_it_says_what_it_is_not(database: Path, language: str) -> None:
+    words, text = Words(language), text_of(page_of(database, language))
+    assert text.count(words("page.not_diagnostic")) >= 1
+    for said in words.listed("methods.not_texts") + words.listed("methods.limits"):
+        assert said in text
+
+
+def test_an_unset_clock_is_said_and_its_day_marked(page: str) -> None:
+    text = text_of(page)
+    assert "6 h were recorded while the clock was not known to be right" in text.replace(
+        "\xa0", " "
+    )
+    assert "6 Sep°" in text
+
+
+def test_two_days_say_that_they_are_too_few(tmp_path: Path) -> None:
+    simulate(tmp_path / "clips.db", plan=replace(PLAN, days=2, unsynchronized_day=None))
+    words, html = Words("en"), page_of(tmp_path / "clips.db")
+    text = text_of(html)
+    assert words("hours.few", need=3) in text
+    assert words("short.change_few") in text
+    assert words("usual.few", have=0, need=6) in text
+    assert text.count(words("changes.few")) == 5
+    assert words("trend.slope_few", name="Expressivity") in text
+    assert "95 % interval" not in re.findall(r"<desc[^>]*expressions.*?</desc>", html)
+
+
+def test_where_the_face_was_never_seen_no_chart_of_readings_is_drawn(tmp_path: Path) -> None:
+    simulate(tmp_path / "clips.db", plan=replace(PLAN, days=4, seen=0.0))
+    with sqlite3.connect(tmp_path / "clips.db") as db:
+        db.execute("DELETE FROM clips WHERE sufficient = 1")
+    html = page_of(tmp_path / "clips.db")
+    assert re.findall(r'aria-labelledby="(\w+)-title', html) == ["days", "reasons", "map"]
+    text = text_of(html)
+    for key in ("expressions_chart", "trend", "bands", "notable"):
+        assert Words("en")(f"{key}.few") in text
+    assert "Most figures are therefore missing" in text
+
+
+def test_without_a_baseline_it_says_what_it_compared_with(tmp_path: Path) -> None:
+    simulate(tmp_path / "clips.db", plan=replace(PLAN, days=16), rule=None)
+    text = text_of(page_of(tmp_path / "clips.db"))
+    assert "the days of this period before the latest" in text
+    assert "there was no baseline yet to compare with" in text
+
+
+def test_another_network_is_said_and_its_accuracy_not_borrowed(tmp_path: Path) -> None:
+    simulate(tmp_path / "clips.db", plan=replace(PLAN, days=4), network="cd" * 32)
+    text = text_of(page_of(tmp_path / "clips.db"))
+    assert "its measured accuracy cannot be shown here" in text
+    assert "69.5" not in text
+
+
+def test_a_changed_network_and_version_are_said(tmp_path: Path) -> None:
+    later = replace(PLAN, days=6, first_day=PLAN.first_day.replace(day=6), unsynchronized_day=None)
+    simulate(tmp_path / "clips.db", plan=replace(PLAN, days=5), network="cd" * 32)
+    simulate(tmp_path / "clips.db", plan=later, app_version="0.2.0")
+    html = page_of(tmp_path / "clips.db")
+    text = text_of(html)
+    assert "The network was replaced on 6 September 2026" in text
+    assert "The software changed on 6 September 2026 (version 0.2.0)" in text
+    assert "new network, new version" in html
+
+
+EVIL = "<script>alert(1)</script>\"'}</style>{{7*7}}"
+
+
+def test_a_pseudonym_and_a_device_are_text_whatever_they_hold(tmp_path: Path) -> None:
+    plan = replace(PLAN, days=2)
+    simulate(tmp_path / "clips.db", plan=plan, patient=EVIL, device=f"<img src=x>{EVIL}")
+    html = page_of(tmp_path / "clips.db")
+    assert "<script" not in html
+    assert "<img" not in html
+    assert html.count("</style>") == 1
+    assert "&lt;script&gt;alert(1)" in html
+    assert "{{7*7}}" in text_of(html)
+
+
+def test_an_unknown_zone_in_the_database_breaks_nothing(tmp_path: Path) -> None:
+    simulate(tmp_path / "clips.db", plan=replace(PLAN, days=2))
+    with sqlite3.connect(tmp_path / "clips.db") as db:
+        db.execute("UPDATE clips SET zone = 'Mars/../../etc/passwd'")
+    assert "Mars" in text_of(page_of(tmp_path / "clips.db"))
+
+
+def test_the_language_is_that_of_the_settings_unless_told(database: Path) -> None:
+    settings = Settings.model_validate({"clinic": {"language": "de"}})
+    with ClipReader(database, busy_timeout=1) as reader:
+        html = render_html(Selection(reader, ClipFilter()), settings, made=MADE)
+    assert '<html lang="de">' in html
+    assert "Kurz gefasst" in html
+
+
+@needs_pango
+def test_the_pdf_holds_the_page_and_is_tagged(page: str) -> None:
+    out = io.BytesIO()
+    write_pdf(page, out)
+    reader = pypdf.PdfReader(out)
+    text = " ".join(" ".join(each.extract_text() for each in reader.pages).split())
+    assert "Patient P07" in text
+    assert Words("en")("methods.not_texts") != text
+    assert "Not a rating scale" in text
+    assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
+
+
+@needs_pango
+def test_a_pdf_fetches_nothing(page: str) -> None:
+    from weasyprint.urls import FatalURLFetchingError
+
+    for url in ("http://example.com/x.png", "file:///etc/hostname"):
+        with pytest.raises(FatalURLFetchingError):
+            write_pdf(page.replace("<body", f'<img src="{url}"><body', 1), io.BytesIO())
+
+
+def test_a_missing_weasyprint_names_the_extra(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(ExtraMissing, match="extra `report`"):
+        write_pdf(page, io.BytesIO())
