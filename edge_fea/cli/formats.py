@@ -4,13 +4,14 @@ import csv
 import json
 import sys
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import click
 from tabulate import tabulate
 
-from edge_fea.capture.clock import local, parse_iso
+from edge_fea.capture.clock import parse_iso
 from edge_fea.emotions import LABELS
+from edge_fea.store.moments import happened, is_doubtful
 from edge_fea.store.rows import Row
 from edge_fea.summary.intervals import MINIMUM_N_EFF
 from edge_fea.vision.observation import MEANINGS, Outcome
@@ -49,17 +50,53 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]  # generic only in new
 MOMENT = _Moment()
 
 
+class _LocalDay(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
+    name = "day"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            text = str(value)
+            found = (date if len(text) == len("2026-11-22") else datetime).fromisoformat(text)
+        except ValueError:
+            self.fail(f"{value!r} is no day such as 2026-11-22, nor a moment of it", param, ctx)
+        if not 1970 <= found.year < 2200:
+            self.fail(f"{value!r} must lie between 1970 and 2200", param, ctx)
+        return found
+
+
+LOCAL_DAY = _LocalDay()
+"""A day of the patient's time zone, as people name it; or a moment, local without an offset."""
+
+
+def begin_of(value: date, zone: tzinfo) -> datetime:
+    """The midnight at which a day begins in ``zone``, in UTC; a moment is taken as it is."""
+    if not isinstance(value, datetime):
+        value = datetime.combine(value, time(), zone)
+    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def end_of(value: date, zone: tzinfo) -> datetime:
+    """The midnight at which a day ends in ``zone``, in UTC; a moment is taken as it is."""
+    if not isinstance(value, datetime):
+        value += timedelta(days=1)
+    return begin_of(value, zone)
+
+
 def clip_line(row: Row) -> str:
     """One line for a log."""
     return (
         f"clip {row['clip_id']} {row['ended_by'] or 'running'}: {row['duration_s']:.0f} s, "
-        f"seen {row['coverage']:.0%}, {_strongest(row)}"
+        f"seen {row['coverage']:.0%}, {strongest(row)}"
     )
 
 
 def describe(row: Row) -> str:
     """One page for a person."""
-    start = local(row["start_utc"], row["utc_offset"])
+    start = happened(row)
     lines = [
         f"clip {row['clip_id']}",
         f"  {start:%Y-%m-%d %H:%M:%S %z} {row['zone']}, {row['duration_s']:.0f} s, "
@@ -76,7 +113,7 @@ def describe(row: Row) -> str:
         if row[f"frames_{outcome}"]
     ]
     if row["sufficient"]:
-        lines.append(f"  {_strongest(row)}, {_lead(row)}")
+        lines.append(f"  {strongest(row)}, {_lead(row)}")
         lines.append("    label      mean  95 % interval    SD     seconds in it")
         lines += [
             f"    {label:9} {row[f'mean_{label}']:.3f}  {row[f'mean_{label}_low']:.3f} to "
@@ -112,16 +149,17 @@ def _echo_csv(rows: list[Row], columns: list[str] | None) -> None:
 def _short(row: Row) -> dict[str, object]:
     return {
         "clip": row["clip_id"],
-        "start": f"{local(row['start_utc'], row['utc_offset']):%Y-%m-%d %H:%M:%S %z}",
+        "start": f"{happened(row):%Y-%m-%d %H:%M:%S %z}",
         "s": round(row["duration_s"]),
         "ended": row["ended_by"] or "(running)",
         "patient": row["patient"],
         "seen": f"{row['coverage']:.0%}",
-        "strongest": _strongest(row),
+        "strongest": strongest(row),
     }
 
 
-def _strongest(row: Row) -> str:
+def strongest(row: Row) -> str:
+    """The strongest expression of a clip and its mean, or that it was not seen enough."""
     if not row["sufficient"]:
         return "not seen enough"
     return f"{row['dominant']} {row['mean_' + row['dominant']]:.2f}"
@@ -137,4 +175,6 @@ def _flag(n_eff: float) -> str:
 
 
 def _clock_note(row: Row) -> str:
-    return "; clock was not synchronized" if row["clock_synchronized"] in (0, False) else ""
+    if is_doubtful(row):
+        return "; clock was not synchronized"
+    return "; start corrected when the clock was set" if row["corrected_start_utc"] else ""

@@ -1,0 +1,184 @@
+"""From the database to what a report needs: one pass over the clips, none kept whole."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from edge_fea.capture.clock import local
+from edge_fea.clinic.selection import Selection
+from edge_fea.emotions import LABELS
+from edge_fea.errors import NotFoundError, UnclearError
+from edge_fea.store.clips import ClipFilter, ClipReader
+from edge_fea.store.moments import HAPPENED, HAPPENED_OFFSET
+from edge_fea.summary.indices import duration_band
+from edge_fea.summary.intervals import MINIMUM_N_EFF
+from edge_fea.summary.periods import FIGURES, LocalClip
+from edge_fea.vision.observation import Outcome
+
+# A row is read by place: a name for each of its values would cost more than all the rest.
+_LOCAL: Final = (
+    *(HAPPENED, HAPPENED_OFFSET, "clock_synchronized", "corrected_start_utc", "duration_s"),
+    *("valid_seconds", "sufficient", "model_sha256", "motion_energy", *FIGURES),
+)
+_OUTCOMES: Final = tuple(f"frames_{outcome}" for outcome in Outcome)
+_DWELL: Final = tuple(f"dwell_{label}_s" for label in LABELS)
+_WHOLE: Final = (
+    *("app_version", "device_id", "source", "clip_id", "negative_n_eff", "expressivity_n_eff"),
+    *("negative_mean", "expressivity_mean", "z_negative_mean", "z_expressivity_mean"),
+)
+_COLUMNS: Final = (*_LOCAL, *_OUTCOMES, *_DWELL, *_WHOLE)
+_DWELL_FROM: Final = len(_LOCAL) + len(_OUTCOMES)
+_WHOLE_FROM: Final = _DWELL_FROM + len(_DWELL)
+
+_Values = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A clip that may be notable: what it is chosen by, and its id."""
+
+    clip_id: str
+    start: datetime
+    negative: float
+    """Negative share: its z-score against the baseline of its time where ``compared``."""
+
+    expressivity: float
+    """Likewise."""
+
+    compared: bool
+
+
+@dataclass(slots=True)
+class Use:
+    """From when to when something was in use: a network, a version, a device."""
+
+    name: str
+    first: datetime
+    last: datetime
+    clips: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadClip:
+    """A clip as periods need it, and its facial motion."""
+
+    local: LocalClip
+    motion: float | None
+
+
+@dataclass
+class Gathered:
+    """The clips of one patient's period. Expressions are of the latest network only."""
+
+    patient: str
+    zone: str
+    network: str
+    """SHA-256 of the network that read the latest clip."""
+
+    clips: list[LocalClip] = field(default_factory=list)
+    """All clips, by start: what coverage is counted over."""
+
+    current: list[ReadClip] = field(default_factory=list)
+    """Those that the latest network read: what expressions are averaged over."""
+
+    outcomes: dict[Outcome, int] = field(default_factory=dict)
+    """Frames due by what became of them."""
+
+    bands: dict[str, Counter[str]] = field(default_factory=dict)
+    """For each label, how many of the sufficient clips had how long of it."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    networks: list[Use] = field(default_factory=list)
+    versions: list[Use] = field(default_factory=list)
+    devices: list[Use] = field(default_factory=list)
+    sources: set[str] = field(default_factory=set)
+
+
+def gather(selection: Selection) -> Gathered:
+    """Read the selected clips, which must be of one patient.
+
+    Raises NotFoundError without a clip, UnclearError with more than one patient.
+    """
+    patients = selection.patients()
+    if not patients:
+        whose = selection.wanted.patient
+        raise NotFoundError(
+            f"no clips{f' of patient {whose}' if whose else ''} in this period: "
+            "`edge-fea summary --by day` lists the days that have some"
+        )
+    if len(patients) > 1:
+        raise UnclearError(
+            f"the clips are of {len(patients)} patients ({', '.join(patients)}): give --patient"
+        )
+    (latest,) = selection.reader.clips(selection.wanted, limit=1)
+    found = Gathered(patients[0], latest["zone"], latest["model_sha256"])
+    found.bands = {label: Counter() for label in LABELS}
+    frames = [0] * len(_OUTCOMES)
+    for values in selection.reader.columns_of(_COLUMNS, selection.wanted):
+        for place, count in enumerate(values[len(_LOCAL) : _DWELL_FROM]):
+            frames[place] += count
+        _take(values, found)
+    found.outcomes = dict(zip(Outcome, frames, strict=True))
+    return found
+
+
+def clips_between(
+    reader: ClipReader, patient: str, network: str, first: datetime, last: datetime
+) -> list[ReadClip]:
+    """The patient's clips read with one network that start from ``first`` to ``last``."""
+    wanted = ClipFilter(first, last + timedelta(milliseconds=1), patient)
+    place = _LOCAL.index("model_sha256")
+    return [_read_clip(row) for row in reader.columns_of(_LOCAL, wanted) if row[place] == network]
+
+
+def _read_clip(values: _Values) -> ReadClip:
+    start, offset, synchronized, corrected, duration, seconds, *rest = values
+    sufficient, _, motion, *figures = rest
+    clip = LocalClip(
+        # The offset that held when the clip was recorded, whatever the settings are now.
+        start=local(start, offset),
+        duration_s=duration,
+        valid_seconds=seconds,
+        sufficient=bool(sufficient),
+        figures=tuple(figures),
+        synchronized=synchronized != 0 or corrected is not None,
+    )
+    return ReadClip(clip, motion)
+
+
+def _take(values: _Values, found: Gathered) -> None:
+    clip = _read_clip(values[: len(_LOCAL)])
+    start = clip.local.start
+    network = values[_LOCAL.index("model_sha256")]
+    version, device, source, clip_id, n_negative, n_expressivity, *scores = values[_WHOLE_FROM:]
+    found.clips.append(clip.local)
+    _use(found.networks, network, start)
+    _use(found.versions, version, start)
+    _use(found.devices, device, start)
+    found.sources.add(source)
+    if network != found.network:
+        return
+    found.current.append(clip)
+    if clip.local.sufficient:
+        for label, dwell in zip(LABELS, values[_DWELL_FROM:_WHOLE_FROM], strict=True):
+            found.bands[label][duration_band(dwell)] += 1
+        if min(n_negative, n_expressivity) >= MINIMUM_N_EFF:
+            negative, expressivity, *z = scores
+            compared = None not in z
+            if compared:
+                negative, expressivity = z
+            found.candidates.append(Candidate(clip_id, start, negative, expressivity, compared))
+
+
+def _use(uses: list[Use], name: str, start: datetime) -> None:
+    if uses and uses[-1].name == name:
+        use = uses[-1]
+    else:
+        use = next((each for each in uses if each.name == name), None) or Use(name, start, start)
+        if use in uses:
+            uses.remove(use)
+        # The one in use last stands last.
+        uses.append(use)
+    use.last = start
+    use.clips += 1

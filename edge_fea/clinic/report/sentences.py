@@ -1,0 +1,238 @@
+"""What a report says in sentences: the summary, what to read with care, what changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from edge_fea.clinic.report.charts_readings import EXPRESSIONS
+from edge_fea.clinic.report.compare import LEAST_DAYS, Change, Verdict
+from edge_fea.clinic.report.estimates import DayValues
+from edge_fea.clinic.report.findings import INDICES, Findings
+from edge_fea.clinic.report.words import Words
+
+# Below this share of the recorded time the figures stand on little.
+_LITTLE = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of the summary."""
+
+    label: str
+    text: str
+    mark: str = ""
+    """``higher``, ``lower``, ``same``, ``few`` or nothing: how it looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One row of what changed, as text."""
+
+    name: str
+    before: str
+    after: str
+    difference: str
+    interval: str
+    verdict: Verdict
+    words: str
+
+
+def in_short(findings: Findings, words: Words, least_dayparts: int) -> list[Point]:
+    """The first lines that anybody reads."""
+    coverage = findings.coverage
+    counts = {
+        "valid": words.whole(len(findings.days)),
+        "days": words.whole(len(coverage.days)),
+        "parts": words.whole(least_dayparts),
+    }
+    if coverage.usual_seen_h is None or not findings.period:
+        counts.pop("valid")
+        return [Point(words("short.seen"), words("short.seen_none", **counts), "few")]
+    usual = words.hours(coverage.usual_seen_h)
+    points = [Point(words("short.seen"), words("short.seen_text", hours=usual, **counts))]
+    points.append(Point(words("short.mix"), _mix(findings, words)))
+    points += [_short_change(findings, name, words) for name in INDICES]
+    return points
+
+
+def _mix(findings: Findings, words: Words) -> str:
+    means = {name: findings.period[f"mean_{name}"].mean for name in EXPRESSIONS}
+    strongest = sorted(means, key=lambda name: -means[name])[:3]
+    texts = {}
+    for place, name in zip(("first", "second", "third"), strongest, strict=True):
+        texts[place] = words(f"expressions.{name}")
+        texts[f"{place}_share"] = words.percent(means[name])
+    return words("short.mix_text", **texts)
+
+
+def _short_change(findings: Findings, name: str, words: Words) -> Point:
+    change = findings.comparison.of(name)
+    verdict = change.verdict
+    label = words(f"measures.{name}")
+    if verdict is Verdict.FEW or change.before is None or change.after is None:
+        return Point(label, words("short.change_few"), "few")
+    text = words(
+        f"short.change_{verdict}",
+        count=len(findings.comparison.after),
+        before=words.percent(change.before),
+        after=words.percent(change.after),
+    )
+    return Point(label, text, verdict)
+
+
+def cares(findings: Findings, words: Words) -> list[str]:
+    """What a reader must know before trusting a figure; usually nothing."""
+    coverage = findings.coverage
+    found = []
+    if coverage.seen_s < _LITTLE * coverage.recorded_s:
+        share = words.percent(coverage.seen_s / max(1.0, coverage.recorded_s))
+        found.append(words("care.little", share=share))
+    if coverage.unsynchronized_clips == coverage.clips:
+        found.append(words("care.clock_all"))
+    elif coverage.unsynchronized_clips:
+        found.append(words("care.clock", hours=words.hours(coverage.unsynchronized_s / 3600.0)))
+    if coverage.undated_clips:
+        found.append(words("care.undated", hours=words.hours(coverage.undated_s / 3600.0)))
+    if len(findings.networks) > 1:
+        latest = next(use for use in findings.networks if use.name == findings.network)
+        found.append(words("care.networks", day=words.day(latest.first.date())))
+    for use in findings.versions[1:]:
+        day = words.day(use.first.date())
+        found.append(words("care.versions", day=day, version=use.name))
+    if len(findings.devices) > 1:
+        names = words.joined([use.name for use in findings.devices])
+        found.append(words("care.devices", devices=names))
+    if {"video", "pictures", "demo"} & set(findings.sources):
+        found.append(words("care.demo"))
+    return found
+
+
+def changes_of_equipment(findings: Findings, words: Words) -> dict[date, str]:
+    """On which days the network, the software or the device changed."""
+    kinds = (
+        ("trend.network", findings.networks),
+        ("trend.version", findings.versions),
+        ("trend.device", findings.devices),
+    )
+    found: dict[date, list[str]] = {}
+    for key, uses in kinds:
+        for use in uses[1:]:
+            found.setdefault(use.first.date(), []).append(words(key))
+    return {day: ", ".join(texts) for day, texts in found.items()}
+
+
+def change_rows(findings: Findings, words: Words) -> list[ChangeRow]:
+    """What changed, figure by figure."""
+    return [_change_row(change, words) for change in findings.comparison.changes]
+
+
+def _change_row(change: Change, words: Words) -> ChangeRow:
+    before, after = (_value(change, value, words) for value in (change.before, change.after))
+    dash = "\N{EN DASH}"
+    if change.shift is None:
+        difference = interval = dash
+    else:
+        shift = change.shift
+        difference, low, high = (
+            _difference(change, value, words) for value in (shift.by, shift.low, shift.high)
+        )
+        interval = words.range(low, high)
+    return ChangeRow(
+        name=words(f"measures.{change.figure}"),
+        before=before,
+        after=after,
+        difference=difference,
+        interval=interval,
+        verdict=change.verdict,
+        words=words(f"changes.{change.verdict}"),
+    )
+
+
+def _value(change: Change, value: float | None, words: Words) -> str:
+    if value is None:
+        return "\N{EN DASH}"
+    if change.figure == "seen_h":
+        return words.hours(value)
+    if change.figure == "motion_energy":
+        # Its unit says nothing to a reader: shown relative to what is usual.
+        return words.whole(100.0 * value / change.before) if change.before else "\N{EN DASH}"
+    return words.percent(value)
+
+
+def _difference(change: Change, value: float, words: Words) -> str:
+    if change.figure == "seen_h":
+        return words.signed(value) + "\N{NO-BREAK SPACE}h"
+    if change.figure == "motion_energy":
+        return words.signed(100.0 * value / change.before, 0) if change.before else "\N{EN DASH}"
+    return words.signed(100.0 * value)
+
+
+def changes_note(findings: Findings, words: Words) -> str:
+    """What was compared with what, or how much is missing for a comparison."""
+    after, before = findings.comparison.after, findings.comparison.before
+    if min(len(after), len(before)) < LEAST_DAYS:
+        return words(
+            "changes.note_few",
+            need=LEAST_DAYS,
+            after=words.whole(len(after)),
+            before=words.whole(len(before)),
+        )
+    return words(
+        "changes.note",
+        after=words.whole(len(after)),
+        before=words.whole(len(before)),
+        after_days=span(after, words),
+        before_days=span(before, words),
+    )
+
+
+def usual_note(findings: Findings, words: Words) -> str:
+    """What the usual range is made of."""
+    before = findings.comparison.before
+    if len(before) < LEAST_DAYS:
+        return words("usual.few", have=words.whole(len(before)), need=LEAST_DAYS)
+    source = words(f"usual.{findings.comparison.against}", days=span(before, words))
+    return words("usual.note", count=words.whole(len(before)), source=source)
+
+
+def span(days: Sequence[DayValues], words: Words) -> str:
+    """The first and the last of some days."""
+    return words.short_days(days[0].day, days[-1].day)
+
+
+def trend_sentences(findings: Findings, words: Words) -> list[str]:
+    """The trend of each index over the weeks, or that there are too few."""
+    found = []
+    for name in INDICES:
+        trend = findings.trends[name]
+        label = words(f"measures.{name}")
+        if trend is None:
+            found.append(words("trend.slope_few", name=label))
+            continue
+        way = "up" if trend.low > 0 else "down" if trend.high < 0 else "none"
+        slope, low, high = (
+            words.signed(100.0 * value, 2) for value in (trend.per_week, trend.low, trend.high)
+        )
+        found.append(
+            words(
+                "trend.slope",
+                name=label,
+                slope=slope,
+                low=low,
+                high=high,
+                weeks=words.whole(trend.weeks),
+                verdict=words(f"trend.slope_{way}"),
+            )
+        )
+    return found
+
+
+def contrast_sentence(findings: Findings, words: Words) -> str:
+    """Late afternoon less midday, or that there are too few days."""
+    contrast = findings.contrast
+    if contrast is None:
+        return words("hours.contrast_few")
+    mean, low, high = (
+        words.signed(100.0 * value) for value in (contrast.mean, contrast.low, contrast.high)
+    )
+    return words("hours.contrast", mean=mean, low=low, high=high, days=words.whole(contrast.days))
