@@ -27,7 +27,7 @@ from edge_fea.store.audit import AuditTrail
 from edge_fea.store.clips import ClipRecorder
 from tests.conftest import NOON
 from tests.store.clip_factory import START, make_clip
-from tests.system.ssh_device import _reach
+from tests.system.ssh_setting import reach
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(os.getuid() != 0, reason="mounts: needs root")]
 
@@ -68,7 +68,7 @@ class Room:
             f'[indicator]\nrequests = "{self.folder}/light"\n'
         )
         self.record(0)
-        script = "\n".join([*_reach(self.folder), "echo ready", "exec sleep infinity"])
+        script = "\n".join([*reach(self.folder), "echo ready", "exec sleep infinity"])
         self._namespace = subprocess.Popen(
             ["unshare", "--mount", "--propagation=private", "bash", "-euc", script],
             stdout=subprocess.PIPE,

@@ -1,0 +1,35 @@
+"""A device that clinicians log in to, and what one test adds to its audit trail."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_fea.capture.demo import DemoSource
+from tests.system.ssh_device import Device, Watched
+
+
+@pytest.fixture(scope="module")
+def device(stage: DemoSource) -> Iterator[Device]:
+    folder = Path(tempfile.mkdtemp(prefix="edge-fea-ssh-"))
+    folder.chmod(0o755)
+    made = Device(folder, stage)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def watched(device: Device) -> Iterator[Watched]:
+    """The trail is whole, and the service records on, whatever the test did."""
+    yield Watched(device)
+    assert device.recorder is not None
+    assert device.recorder.poll() is None
+    clips = len(device.clips())
+    device.wait_for(lambda: len(device.clips()) > clips)
+    device.rows()
