@@ -27,6 +27,9 @@ class StillReading:
     reading: Reading | None
     """Of every face that was found, whatever the outcome; the device keeps the valid ones only."""
 
+    margin: float = 0.0
+    """What the crop shows around the box, as a share of the box's side on each side."""
+
 
 class StillClassifier:
     """Finds the one face of a picture and classifies it, as the device does in a frame."""
@@ -48,23 +51,21 @@ class StillClassifier:
             box = Box(0, 0, width, height)
             return StillReading(Outcome.VALID, box, self._classify(picture, box, margin=0.0))
         candidates = self._detector.search(picture)
-        readings = {
-            box: self._classify(picture, box, self._classifier.manifest.input.margin)
-            for box in candidates
-        }
+        margin = self._classifier.manifest.input.margin
+        readings = {box: self._classify(picture, box, margin) for box in candidates}
         faces = [box for box in candidates if self._classifier.is_face(readings[box])]
         found, outcome = choose(faces, None, _WHOLE, width, height)
         if found is None and len(candidates) == 1:
-            return StillReading(Outcome.NOT_A_FACE, candidates[0], readings[candidates[0]])
+            return StillReading(Outcome.NOT_A_FACE, candidates[0], readings[candidates[0]], margin)
         if found is None:
             if not candidates:
                 outcome = judge_empty_frame(picture, self._settings.quality)
             elif not faces:
                 outcome = Outcome.NOT_A_FACE
             return StillReading(outcome, None, None)
-        crop = self._crop(picture, found, self._classifier.manifest.input.margin)
-        quality = measure(crop, found.width)
-        return StillReading(judge(quality, self._settings.quality), found, readings[found])
+        quality = measure(self._crop(picture, found, margin), found.width)
+        outcome = judge(quality, self._settings.quality)
+        return StillReading(outcome, found, readings[found], margin)
 
     def _crop(self, picture: Grey, box: Box, margin: float) -> Grey:
         return face_crop(picture, box, self._classifier.manifest.input.size, margin)

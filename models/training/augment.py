@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_fea.vision.geometry import Grey
+from models.training.data import Picture
 
 Float = npt.NDArray[np.float32]
 
@@ -39,9 +39,9 @@ NONE = Strength(*([0.0] * 12))
 
 
 def augment(
-    picture: Grey, margin: float, size: int, rng: np.random.Generator, strength: Strength
-) -> Grey:
-    """One training crop, uint8 (size, size).
+    picture: Picture, margin: float, size: int, rng: np.random.Generator, strength: Strength
+) -> Picture:
+    """One training crop: uint8 (size, size), or (size, size, 3) of a picture in colour.
 
     ``picture`` shows the face box and ``margin`` of its side around it on each side.
     """
@@ -61,13 +61,13 @@ def augment(
     if rng.random() < strength.dark:
         values = _dark(values, rng)
     elif rng.random() < strength.noise:
-        values = values + _noise(size, rng.uniform(1, 14), rng)
+        values = values + _noise(values, rng.uniform(1, 14), rng)
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def _cut(
-    picture: Grey, margin: float, size: int, rng: np.random.Generator, strength: Strength
-) -> Grey:
+    picture: Picture, margin: float, size: int, rng: np.random.Generator, strength: Strength
+) -> Picture:
     side = picture.shape[0]
     box = side / (1 + 2 * margin)
     angle = math.radians(rng.normal(0, strength.turn / 2))
@@ -102,17 +102,17 @@ def _ramp(values: Float, rng: np.random.Generator) -> Float:
     direction = rng.uniform(0, 2 * math.pi)
     line = np.linspace(-1, 1, size, dtype=np.float32)
     ramp = math.cos(direction) * line[None, :] + math.sin(direction) * line[:, None]
-    return values * (1 + np.float32(rng.uniform(0.1, 0.6)) * ramp)
+    light = 1 + np.float32(rng.uniform(0.1, 0.6)) * ramp
+    return values * (light if values.ndim == 2 else light[..., None])
 
 
 def _dark(values: Float, rng: np.random.Generator) -> Float:
     # Few photons, then the sensor's gain: the noise grows with the gain and with the root of the
     # light; without enough gain the picture stays dark.
-    size = values.shape[0]
     photons = rng.uniform(0.08, 0.4)
     gain = rng.uniform(0.4, 1.0) / photons
     light = np.clip(values, 0, 255) * photons
-    noise = rng.standard_normal((size, size), dtype=np.float32)
+    noise = rng.standard_normal(values.shape, dtype=np.float32)
     return np.asarray((light + noise * np.sqrt(0.15 * light + 2.0)) * gain, np.float32)
 
 
@@ -138,18 +138,19 @@ def _blur(values: Float, rng: np.random.Generator) -> Float:
     return np.asarray(cv2.filter2D(values, -1, kernel / kernel.sum()), np.float32)
 
 
-def _noise(size: int, sigma: float, rng: np.random.Generator) -> Float:
-    return np.float32(sigma) * rng.standard_normal((size, size), dtype=np.float32)
+def _noise(values: Float, sigma: float, rng: np.random.Generator) -> Float:
+    return np.float32(sigma) * rng.standard_normal(values.shape, dtype=np.float32)
 
 
 def _occlude(values: Float, rng: np.random.Generator) -> None:
     size = values.shape[0]
     grey = float(rng.uniform(10, 245))
+    ink = (grey, grey, grey)  # OpenCV draws with as many of them as there are channels
     kind = rng.integers(4)
     if kind == 0:  # a hand, or anything
         centre = tuple(int(v) for v in rng.uniform(0, size, 2))
         axes = tuple(int(v) for v in rng.uniform(0.06, 0.22, 2) * size)
-        cv2.ellipse(values, centre, axes, float(rng.uniform(0, 180)), 0, 360, grey, -1)
+        cv2.ellipse(values, centre, axes, float(rng.uniform(0, 180)), 0, 360, ink, -1)
     elif kind == 1:  # a blanket or a pillow from one edge
         depth = int(rng.uniform(0.05, 0.25) * size)
         edge = rng.integers(3)
@@ -160,7 +161,7 @@ def _occlude(values: Float, rng: np.random.Generator) -> None:
         nose = (int(size * rng.uniform(0.45, 0.55)), int(size * height))
         axes = (int(size * rng.uniform(0.4, 0.6)), int(size * rng.uniform(0.04, 0.15)))
         width = max(1, int(size * 0.025))
-        cv2.ellipse(values, nose, axes, float(rng.normal(0, 6)), 180, 360, grey, width)
+        cv2.ellipse(values, nose, axes, float(rng.normal(0, 6)), 180, 360, ink, width)
     else:  # cut-out
         left, top = (int(v) for v in rng.uniform(0, 0.85, 2) * size)
         across, down = (int(v) for v in rng.uniform(0.08, 0.3, 2) * size)

@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 from edge_fea.emotions import LABELS
 
+Picture = npt.NDArray[np.uint8]
+"""Grey (height, width), or red, green and blue (height, width, 3), uint8."""
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDS = 5
 
@@ -29,9 +32,10 @@ def data_folder() -> Path:
 
 @dataclass(frozen=True)
 class Crops:
-    """Grey face pictures and what is known of them.
+    """Face pictures and what is known of them.
 
-    ``images`` uint8 (n, side, side). ``margin`` is how much they show around the face box, as a
+    ``images`` uint8 (n, side, side), grey, as the device sees; or (n, side, side, 3), red, green
+    and blue, for comparison. ``margin`` is how much they show around the face box, as a
     share of the box's side on each side: 0 is what the device crops, more leaves room for
     augmentation to shift and turn. ``targets`` float32 (n, 7): probabilities of the labels, each
     row's sum 1. ``people`` names the person where known (else ""); ``groups`` is free: the view
@@ -74,8 +78,22 @@ class Crops:
         return replace(self, images=np.stack(reduced))
 
 
+def as_input(images: npt.NDArray[np.uint8], channels: int = 1) -> npt.NDArray[np.uint8]:
+    """Pictures (n, side, side), or (n, side, side, 3), as a network's (n, side, side, channels).
+
+    Grey goes into a network for colour three times over. Raises ValueError for colour that should
+    go into one channel.
+    """
+    stacked = images if images.ndim == 4 else images[..., None]
+    if stacked.shape[3] == 1 < channels:
+        stacked = np.repeat(stacked, channels, axis=3)
+    if stacked.shape[3] != channels:
+        raise ValueError(f"pictures of {stacked.shape[3]} channels for a network of {channels}")
+    return stacked
+
+
 def collect(
-    images: Sequence[npt.NDArray[np.uint8]],
+    images: Sequence[Picture],
     targets: Sequence[npt.NDArray[np.float32]],
     people: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,

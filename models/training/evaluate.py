@@ -3,8 +3,9 @@
 import argparse
 import json
 import os
+import sys
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -16,76 +17,57 @@ from edge_fea.emotions import LABELS
 from edge_fea.vision.classifier import Classifier
 from models.training import readers
 from models.training.data import Crops
-from models.training.metrics import (
-    Interval,
-    accuracy_interval,
-    balanced_accuracy,
-    calibration_error,
-    confusion,
-)
-from models.training.train import device_crops, load, named
+from models.training.experiments import LOG, append, evaluation_row
+from models.training.figures import draw_all
+from models.training.metrics import share_interval, softmax
+from models.training.negatives import Negatives
+from models.training.scores import PAPER_FIVE, Predictions, titled
+from models.training.tables import percent, report
+from models.training.train import device_crops, load, load_run, named, predict
 
-PAPER_FIVE = ("angry", "disgust", "fear", "happy", "neutral")
-"""The classes that the paper scores on KDEF and RAVDESS."""
+DESCRIPTION = """
+Accuracy, precision, recall, AUC, calibration and confusion of a network, through the device's own
+classifier, on FER+ valid, the held-out LFW people, the held-out fold of KDEF, and any folder of
+labelled pictures or RAVDESS films. 95 % intervals redraw whole people. With --run the float network
+stands beside the int8 one, with the temperature that was fitted for int8.
 
+Examples:
+  python -m models.training.evaluate --manifest models/cbam6-148-int8.json --fold 0 \\
+      --run RUNS/fold0/settle --weights with-face.weights.h5 --cache RUNS/cache \\
+      --figures models/figures
+  python -m models.training.evaluate --manifest models/cbam6-148-int8.json \\
+      --folder wards=/data/wards --classes angry,disgust,fear,happy,neutral
 
-@dataclass(frozen=True)
-class Score:
-    """The measures of one network on one set."""
-
-    name: str
-    n: int
-    people: int
-    accuracy: Interval
-    balanced: float
-    calibration: float
-    table: npt.NDArray[np.int64]
-    """Confusion, rows the truth, columns what was found."""
-
-    def lines(self, classes: Sequence[str]) -> list[str]:
-        """The score as text, with one line for each class."""
-        people = f", {self.people} people" if self.people else ""
-        low, high = self.accuracy.low, self.accuracy.high
-        text = [
-            f"{self.name} ({self.n} crops{people}): accuracy {self.accuracy.value:.1%} "
-            f"({low:.1%} to {high:.1%}), balanced {self.balanced:.1%}, "
-            f"expected calibration error {self.calibration:.3f}"
-        ]
-        width = max(map(len, classes))
-        text.append(" " * (width + 21) + " ".join(f"{c[:5]:>5}" for c in classes))
-        for row, label in enumerate(classes):
-            truly, found = self.table[row].sum(), self.table[:, row].sum()
-            recall = self.table[row, row] / truly if truly else float("nan")
-            precision = self.table[row, row] / found if found else float("nan")
-            counts = " ".join(f"{v:5d}" for v in self.table[row])
-            text.append(f"{label:>{width}} rec {recall:6.1%} pre {precision:6.1%} {counts}")
-        return text
+It prints Markdown; --figures adds plots, --json the same figures for programs.
+"""
 
 
-def score(
-    name: str,
-    probabilities: npt.NDArray[np.float64],
-    truth: npt.NDArray[np.int64],
-    people: npt.NDArray[np.str_],
-    classes: Sequence[str] = LABELS,
-) -> Score:
-    """All measures; with fewer ``classes``, on the pictures of these only, renormalised."""
-    chosen = [LABELS.index(label) for label in classes]
-    inside = np.isin(truth, chosen)
-    probabilities = probabilities[inside][:, chosen]
-    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
-    truth = np.asarray([chosen.index(label) for label in truth[inside]])
-    people = people[inside]
-    found = probabilities.argmax(axis=1)
-    return Score(
-        name,
-        len(truth),
-        len(set(people.tolist()) - {""}),
-        accuracy_interval(found == truth, people),
-        balanced_accuracy(truth, found),
-        calibration_error(probabilities, truth),
-        confusion(truth, found, len(classes)),
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    new = argparse.ArgumentParser(
+        prog="python -m models.training.evaluate",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    new.add_argument("--manifest", type=Path, required=True, help="of the int8 network")
+    new.add_argument("--run", type=Path, help="its stage's folder, from train: for the float one")
+    new.add_argument(
+        "--weights", default="with-face.weights.h5", help="in RUN (default: %(default)s)"
+    )
+    new.add_argument("--fold", default="none", help="KDEF people to score on: 0 to 4, or none")
+    new.add_argument("--cache", type=Path, help="folder outside the repository for crops")
+    new.add_argument("--folder", action="append", default=[], metavar="NAME=PATH")
+    new.add_argument("--ravdess", action="append", default=[], metavar="NAME=PATH")
+    new.add_argument(
+        "--classes", default=",".join(LABELS),
+        help=f"score on these only, such as {','.join(PAPER_FIVE)} (the paper's)",
+    )  # fmt: skip
+    new.add_argument("--negatives", type=Path, help="from negatives: measures the face check too")
+    new.add_argument("--figures", type=Path, help="folder for plots")
+    new.add_argument("--json", type=Path, help="write the figures here too")
+    new.add_argument("--log", type=Path, default=LOG, help="the log (default: %(default)s)")
+    new.add_argument("--note", default="", help="what to say of it in the log")
+    return new
 
 
 def classify(
@@ -98,52 +80,80 @@ def classify(
     return np.stack([reading.probabilities for reading in readings]), np.asarray(faces)
 
 
+def face_check_lines(
+    classifier: Classifier, faces: npt.NDArray[np.float64], negatives: Negatives
+) -> list[str]:
+    """What the face check does to true faces, P(face) (n,), and to false boxes kept aside."""
+    check = classifier.manifest.face_check
+    if check is None:
+        return []
+    aside = negatives.take(negatives.held_out()).from_life()
+    _, false = classify(classifier, aside.as_crops())
+    passed = share_interval(false >= check.threshold, aside.groups)
+    refused = share_interval(faces < check.threshold, np.full(len(faces), ""))
+    works = len(set(aside.groups.tolist()))
+    lines = [
+        f"Face check at P(face) >= {check.threshold:.3f}: refuses {percent(refused)} of "
+        f"{len(faces)} true faces, lets through {percent(passed)} of {len(false)} false boxes "
+        f"from {works} works"
+    ]
+    strict = aside.strict
+    if strict.any():
+        share = share_interval((false >= check.threshold)[strict], aside.groups[strict])
+        lines.append(f"of the {strict.sum()} that the device's own settings find: {percent(share)}")
+    return lines
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m models.training.evaluate",
-        description="Accuracy, calibration and confusion of a network, through the device's "
-        "own classifier, on FER+ valid, the held-out LFW people, the held-out fold of KDEF, and "
-        "any folder of labelled pictures or RAVDESS films.",
-    )
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--fold", default="none", help="KDEF people to score on: 0 to 4, or none")
-    parser.add_argument("--cache", type=Path, help="folder outside the repository for crops")
-    parser.add_argument("--folder", action="append", default=[], metavar="NAME=PATH")
-    parser.add_argument("--ravdess", action="append", default=[], metavar="NAME=PATH")
-    parser.add_argument(
-        "--classes", default=",".join(LABELS),
-        help=f"score on these only, such as {','.join(PAPER_FIVE)} (the paper's)",
-    )  # fmt: skip
-    parser.add_argument("--json", type=Path, help="write the figures here too")
-    options = parser.parse_args(arguments)
-
+    options = parser().parse_args(arguments)
+    began = time.monotonic()
     classifier = Classifier(options.manifest)
-    size = classifier.manifest.input.size
-    margin = classifier.manifest.input.margin
+    manifest = classifier.manifest
+    model = load_run(options.run, options.weights)[0] if options.run else None
     sets: dict[str, Crops] = {}
     for option, read in (("folder", readers.read_folder), ("ravdess", readers.read_ravdess)):
         for name, path in named(getattr(options, option), f"--{option}").items():
-            sets[name] = read(Path(path), size, margin)
+            sets[name] = read(Path(path), manifest.input.size, manifest.input.margin)
     if not sets:
-        _, sets = load({"kdef"}, options.fold, options.cache)
+        names = set() if options.fold == "none" else {"kdef"}
+        _, sets = load(names, options.fold, options.cache)
+
     classes = tuple(options.classes.split(","))
-    figures = {}
+    found, figures, faces, summary = {}, {}, [], {}
     for name, crops in sets.items():
-        probabilities, _ = classify(classifier, crops)
-        result = score(name, probabilities, crops.labels, crops.people, classes)
-        print("\n".join(result.lines(classes)), flush=True)
-        figures[name] = {
-            "n": result.n,
-            "accuracy": result.accuracy.value,
-            "low": result.accuracy.low,
-            "high": result.accuracy.high,
-            "balanced_accuracy": result.balanced,
-            "calibration_error": result.calibration,
-            "confusion": result.table.tolist(),
-        }
+        probabilities = {}
+        probabilities["int8"], sure = classify(classifier, crops)
+        if name != "ferplus":  # holds hands and drawings that Haar never frames
+            faces.append(sure)
+        if model is not None:
+            logits = predict(model, device_crops(crops, manifest.input.size))
+            probabilities["float"] = softmax(logits, manifest.temperature)
+        seen = Predictions(crops.labels, crops.people, probabilities).of(classes)
+        for title, part in titled(name, seen).items():
+            lines, scores = report(title, part)
+            figures[title] = {network: score.to_json() for network, score in scores.items()}
+            print("\n".join(lines), end="\n\n", flush=True)
+            if part is seen:
+                found[title] = seen
+                for network, score in scores.items():
+                    summary[f"{name}_{network}"] = round(score.accuracy.value, 4)
+    if options.negatives and faces:
+        print(*face_check_lines(
+            classifier, np.concatenate(faces), Negatives.read(options.negatives)
+        ), sep="\n")  # fmt: skip
+    if options.figures:
+        draw_all(found, options.figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    command = ["python -m models.training.evaluate", *(arguments or sys.argv[1:])]
+    minutes = (time.monotonic() - began) / 60
+    append(
+        evaluation_row(
+            manifest.name, options.fold, minutes, summary, " ".join(map(str, command)), options.note
+        ),
+        options.log,
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.training.augment import Strength, augment
-from models.training.data import Crops
+from models.training.data import Crops, as_input
 from models.training.negatives import Negatives
 from models.training.network import FACE_LAYERS, normalise
 from models.training.train import load, load_run
@@ -30,7 +30,7 @@ def features_of(
 ) -> Features:
     """Pooled features, float32 (count, c), of augmented crops drawn evenly from ``images``."""
     trunk = keras.Model(model.input, model.get_layer("pooled").output)
-    size = int(model.input.shape[1])
+    size, channels = int(model.input.shape[1]), int(model.input.shape[3])
     rng = np.random.default_rng([seed, count])
     order = rng.permutation(np.resize(np.arange(len(images)), count))
     parts = []
@@ -38,7 +38,7 @@ def features_of(
         crops = [
             augment(images[i], margin, size, rng, Strength()) for i in order[first : first + 32]
         ]
-        batch = np.stack(crops)[..., None]
+        batch = as_input(np.stack(crops), channels)
         parts.append(trunk(normalise(batch), training=False).numpy())
     return np.concatenate(parts)
 
@@ -95,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--negatives", type=Path, required=True, help="from negatives")
     parser.add_argument("--cache", type=Path, required=True, help="the cache that train used")
     parser.add_argument("--count", type=int, default=3000, help="augmented crops of each kind")
+    parser.add_argument("--steps", type=int, default=1300, help="of 128 crops (default: 1300)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
@@ -103,7 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train, _ = load({"kdef", "ferplus", "lfw"}, run["fold"], options.cache)
     negatives = Negatives.read(options.negatives)
     negatives = negatives.take(~negatives.held_out())
-    right = train_head(model, list(train.values()), negatives, options.count, options.seed)
+    right = train_head(
+        model, list(train.values()), negatives, options.count, options.seed, options.steps
+    )
     model.save_weights(options.run / "with-face.weights.h5")
     print(f"face head: {right:.2%} right on augmented crops kept aside")
 

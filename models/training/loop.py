@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from edge_fea.emotions import LABELS
 from models.training.augment import augment
-from models.training.data import Crops
+from models.training.data import Crops, as_input
 from models.training.network import normalise
 from models.training.presets import Stage
 
@@ -32,7 +32,9 @@ Validate = Callable[[keras.Model], dict[str, float]]
 class Batches:
     """Draws augmented batches; the same ``seed`` and number give the same batch."""
 
-    def __init__(self, sources: dict[str, Crops], stage: Stage, seed: int) -> None:
+    def __init__(
+        self, sources: dict[str, Crops], stage: Stage, seed: int, channels: int = 1
+    ) -> None:
         missing = sorted(set(stage.shares) - set(sources))
         if missing:
             raise ValueError(f"stage {stage.name} wants data that are not given: {missing}")
@@ -42,9 +44,10 @@ class Batches:
         self._ends = [np.cumsum(_chances(crops, stage.balance)) for crops in self._sources]
         self._stage = stage
         self._seed = seed
+        self._channels = channels
 
     def batch(self, number: int) -> Batch:
-        """Batch ``number``: uint8 (b, size, size, 1) and float32 (b, 7)."""
+        """Batch ``number``: uint8 (b, size, size, channels) and float32 (b, 7)."""
         stage = self._stage
         rng = np.random.default_rng([self._seed, number])
         images, targets = [], []
@@ -52,13 +55,12 @@ class Batches:
             crops = self._sources[min(source, len(self._sources) - 1)]
             ends = self._ends[min(source, len(self._sources) - 1)]
             place = min(int(np.searchsorted(ends, rng.random(), side="right")), len(crops) - 1)
-            images.append(
-                augment(crops.images[place], crops.margin, stage.size, rng, stage.strength)
-            )
+            crop = augment(crops.images[place], crops.margin, stage.size, rng, stage.strength)
+            images.append(as_input(crop[None], self._channels)[0])
             targets.append(crops.targets[place])
         smooth = stage.smoothing
         soft = np.stack(targets) * (1 - smooth) + smooth / len(LABELS)
-        return np.stack(images)[..., None], soft.astype(np.float32)
+        return np.stack(images), soft.astype(np.float32)
 
     def stream(self, first: int, last: int) -> Iterator[Batch]:
         """Batches ``first`` up to but not ``last``, prepared ahead in one thread."""

@@ -16,8 +16,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge_fea.emotions import LABELS
 from edge_fea.vision.faces import HaarDetector
 from edge_fea.vision.geometry import Grey, face_crop
+from models.training.data import Crops
 from models.training.readers import FILMS, PICTURES, frames, read_grey
 
 LONG_SIDES = (400, 640, 1000, 1600)
@@ -52,6 +54,16 @@ class Negatives:
     def held_out(self, percent: int = 35) -> npt.NDArray[np.bool_]:
         """A mask of the share kept for measuring: by group, always the same."""
         return np.asarray([zlib.crc32(g.encode()) % 100 < percent for g in self.groups.tolist()])
+
+    def from_life(self) -> "Negatives":
+        """Those of real rooms and films; what was drawn by formula only teaches."""
+        real = [not group.startswith(("emblem-", "texture-")) for group in self.groups.tolist()]
+        return self.take(np.asarray(real, bool))
+
+    def as_crops(self) -> Crops:
+        """The same boxes as crops without a label, to be run through a network."""
+        targets = np.zeros((len(self), len(LABELS)), np.float32)
+        return Crops(self.images, targets, self.groups, self.groups, self.margin)
 
     def save(self, file: Path) -> None:
         """Write to an .npz file."""

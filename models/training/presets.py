@@ -73,6 +73,22 @@ PRESETS = {
             Stage("settle", 148, 400, ALL, rate=4e-4, warmup=20, ema=0.98, validate_every=200),
         ),
     ),
+    # One stage at one size: with flatten, weights cannot go from a size to another. At 96 pixels
+    # the last map has 3 x 3 places, so that there is something for spatial attention to choose.
+    "ablation": Preset(
+        "one equal budget for every row of the ablation, from random weights",
+        (
+            Stage(
+                "train",
+                96,
+                2500,
+                {"kdef": 0.5, "ferplus": 0.4, "lfw": 0.1},
+                ema=0.995,
+                strength=MILD,
+                validate_every=2500,
+            ),
+        ),
+    ),
     # Adam, mini-batches of 32, 100 epochs, a learning rate of 1e-5, categorical cross-entropy;
     # KDEF only, as it is. 48 people give about 1,900 pictures, so an epoch is 60 steps.
     "paper": Preset(

@@ -3,6 +3,7 @@
 import argparse
 import base64
 import hashlib
+import math
 import os
 import subprocess
 import zlib
@@ -28,24 +29,20 @@ from edge_fea.vision.manifest import (
     SelfCheck,
     Training,
 )
-from models.training.augment import Strength, augment
 from models.training.convert import Network, to_int8, write
 from models.training.data import REPOSITORY, Crops
-from models.training.evaluate import PAPER_FIVE, Score, score
+from models.training.folds import CrossValidation
 from models.training.metrics import fit_temperature, sigmoid, softmax
 from models.training.negatives import Negatives
 from models.training.network import multiply_accumulates
+from models.training.pattern import steadiest_pattern
+from models.training.scores import Predictions, titled
+from models.training.tables import figures_of, report
 from models.training.train import device_crops, load, load_run
 
 TERMS = "research, non-commercial: the terms of the data that the weights were learnt from"
 FALSE_REJECT = 0.005
 TOLERANCE = 0.05
-SETS = {
-    "ferplus": "FER+ valid, majority label",
-    "lfw": "LFW expressions, people held out",
-    "frontal": "KDEF frontal, people held out",
-    "half": "KDEF half profile, people held out",
-}
 SOURCES = {
     "ferplus": "FER2013 with FER+ votes, train",
     "lfw": "LFW press photographs with students' labels",
@@ -54,56 +51,31 @@ SOURCES = {
 
 
 def calibration_crops(
-    train: dict[str, Crops], negatives: Negatives, size: int, count: int, seed: int
+    train: dict[str, Crops],
+    negatives: Negatives | None,
+    size: int,
+    count: int,
+    seed: int,
+    channels: int = 1,
 ) -> np.ndarray:
-    """Crops that show the converter the ranges: uint8 (about count, size, size, 1).
+    """Crops that show the converter the ranges: uint8 (about count, size, size, channels).
 
-    Half as they are, half augmented, so that dark and bright rooms are within the ranges; and a
-    fifth more without a face. With faces alone the face check's range would end where faces end,
-    and every false box would be cut off to the least likely face.
+    Plain crops, equally many from each source: with half of them augmented for dark and bright
+    rooms, ranges grew, steps grew coarser, and int8 and float named different labels more often,
+    on augmented crops too (the model card has the figures). A tenth more show no face: with faces
+    alone the face check's range would end where faces end, and every false box would be cut off to
+    the least likely face. A network whose face check nobody reads needs no ``negatives``.
     """
     rng = np.random.default_rng(seed)
-    each = -(-count // (2 * len(train)))
-    order = rng.permutation(len(negatives))[: max(1, count // 5)]
-    boxes = _plain(negatives.take(order), size)
-    plain, altered = [], []
+    each = -(-count // len(train))
+    found = []
     for crops in train.values():
-        chosen = crops.take(rng.permutation(len(crops))[: min(each, len(crops))])
-        plain.append(device_crops(chosen, size))
-        altered.append(
-            np.stack([augment(i, crops.margin, size, rng, Strength()) for i in chosen.images])
-        )
-    return np.concatenate([*plain, *(part[..., None] for part in altered), boxes])
-
-
-def check_pattern(size: int, smile: float = 0.5, gape: float = 0.07) -> npt.NDArray[np.uint8]:
-    """A round head with two eyes and a mouth, by formula; nobody's face. For the self-check.
-
-    ``smile`` bends the mouth (below 0 its corners hang), ``gape`` is half its height.
-    """
-    rows, columns = (np.mgrid[:size, :size] / (size - 1) - 0.5) * 2
-
-    def blob(x: float, y: float, wide: float, high: float) -> npt.NDArray[np.float64]:
-        return np.asarray(np.exp(-(((columns - x) / wide) ** 2) - ((rows - y) / high) ** 2))
-
-    head = 1 / (1 + np.exp(12 * (columns**2 / 0.62 + rows**2 / 0.95 - 1)))
-    eyes = blob(-0.32, -0.22, 0.14, 0.08) + blob(0.32, -0.22, 0.14, 0.08)
-    brows = blob(-0.33, -0.42, 0.2, 0.05) + blob(0.33, -0.42, 0.2, 0.05)
-    mouth = np.exp(-(((rows - 0.52 + smile * columns**2) / gape) ** 2)) * blob(0, 0.5, 0.34, 1.0)
-    values = 50 + 130 * head - 100 * eyes - 60 * brows - 85 * mouth + 15 * columns
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-
-def steadiest_pattern(network: Network, size: int, temperature: float) -> npt.NDArray[np.uint8]:
-    """The check pattern of whose expression the network is surest.
-
-    Runtimes round differently, by a unit or two of int8: where two labels are close to each other
-    that moves the probabilities by several hundredths, and a sound machine might fail the check.
-    """
-    mouths = [(smile, gape) for smile in (-1.0, 0.0, 0.5, 1.0, 1.5) for gape in (0.05, 0.1, 0.2)]
-    patterns = np.stack([check_pattern(size, smile, gape) for smile, gape in mouths])
-    sure = softmax(network.run(patterns[..., None]).logits, temperature).max(axis=1)
-    return np.asarray(patterns[int(sure.argmax())], np.uint8)
+        chosen = crops.take(rng.permutation(len(crops))[:each])
+        found.append(device_crops(chosen, size, channels))
+    if negatives is not None:
+        chosen = negatives.take(rng.permutation(len(negatives))[: max(1, count // 10)])
+        found.append(device_crops(chosen.as_crops(), size, channels))
+    return np.concatenate(found)
 
 
 def face_threshold(
@@ -114,7 +86,9 @@ def face_threshold(
     The rates are of the other half, which the choice has not seen. Both arguments are P(face).
     """
     chosen, measured = faces[::2], faces[1::2]
-    threshold = float(np.quantile(chosen, FALSE_REJECT, method="lower"))
+    # An int8 output has few levels, and the threshold is one of them: rounded down, so that a
+    # machine that computes it with other digits does not refuse what stands just on it.
+    threshold = math.floor(1e4 * np.quantile(chosen, FALSE_REJECT, method="lower")) / 1e4
     return FaceCheck(
         threshold=threshold,
         false_accept=float((false_boxes >= threshold).mean()),
@@ -122,23 +96,6 @@ def face_threshold(
         false_boxes=len(false_boxes),
         true_faces=len(measured),
     )
-
-
-def figures_of(result: Score, what: str) -> list[Figure]:
-    """A score as lines of the manifest."""
-    return [
-        Figure(
-            data=what, measure="accuracy", n=result.n, value=round(result.accuracy.value, 4),
-            low=round(result.accuracy.low, 4), high=round(result.accuracy.high, 4),
-        ),
-        Figure(
-            data=what, measure="balanced accuracy", n=result.n, value=round(result.balanced, 4)
-        ),
-        Figure(
-            data=what, measure="expected calibration error", n=result.n,
-            value=round(result.calibration, 4),
-        ),
-    ]  # fmt: skip
 
 
 def make(
@@ -151,34 +108,39 @@ def make(
     negatives: Negatives,
     name: str,
     folder: Path,
+    crossvalidated: CrossValidation | None = None,
 ) -> Manifest:
     """Quantize ``model``, measure the int8 file, and write ``name``.tflite and .json to folder.
 
     ``calibration`` is what calibration_crops gives. ``valid`` and ``negatives`` must not have been
-    trained on: temperature, threshold and figures come from them.
+    trained on: temperature, threshold and figures come from them. A network that was trained on
+    everybody has no KDEF people left to be measured on: its figures for KDEF, and KDEF's part in
+    the temperature, are those of ``crossvalidated``, the networks made alike on four fifths each.
     """
     seed = int(run["seed"])
     content = to_int8(model, config, calibration)
     network = Network(content, threads=2)
     outputs = {n: network.run(device_crops(c, config.size)) for n, c in valid.items() if len(c)}
-    temperature = fit_temperature([(o.logits, valid[n].labels) for n, o in outputs.items()])
+    held_out = [(o.logits, valid[n].labels) for n, o in outputs.items()]
+    if crossvalidated is not None:
+        held_out += crossvalidated.kdef_logits()
+    temperature = fit_temperature(held_out)
 
     figures: list[Figure] = []
     for key, output in outputs.items():
-        probabilities, crops = softmax(output.logits, temperature), valid[key]
-        result = score(key, probabilities, crops.labels, crops.people)
-        print("\n".join(result.lines(LABELS)), flush=True)
-        figures += figures_of(result, SETS.get(key, key))
-        if key == "frontal":
-            five = score(key, probabilities, crops.labels, crops.people, PAPER_FIVE)
-            figures += figures_of(five, f"{SETS[key]}, the paper's five classes")
+        probabilities = {"int8": softmax(output.logits, temperature)}
+        found = Predictions(valid[key].labels, valid[key].people, probabilities)
+        for title, part in titled(key, found).items():
+            lines, scores = report(title, part)
+            print("\n".join(lines), end="\n\n", flush=True)
+            figures += figures_of(scores["int8"], title)
+    if crossvalidated is not None:
+        figures += crossvalidated.figures()
     # The device checks what Haar found; FER+ holds hands and drawings that it never would.
     found = [name for name in outputs if name != "ferplus"] or list(outputs)
     faces = sigmoid(np.concatenate([outputs[name].face for name in found]))
-    # What was drawn by formula teaches the head; the figures are of real rooms and films.
-    real = np.asarray([not g.startswith(("emblem-", "texture-")) for g in negatives.groups])
-    negatives = negatives.take(real) if real.any() else negatives
-    false = sigmoid(network.run(_plain(negatives, config.size)).face)
+    negatives = negatives.from_life()
+    false = sigmoid(network.run(device_crops(negatives.as_crops(), config.size)).face)
     check = face_threshold(faces, false[negatives.strict] if negatives.strict.any() else false)
     loose = float((false < check.threshold).mean())
     figures.append(
@@ -226,15 +188,6 @@ def make(
     return Manifest.read(folder / f"{name}.json")
 
 
-def _plain(negatives: Negatives, size: int) -> np.ndarray:
-    count = len(negatives)
-    crops = Crops(
-        negatives.images, np.zeros((count, len(LABELS)), np.float32), negatives.groups,
-        negatives.groups, negatives.margin,
-    )  # fmt: skip
-    return device_crops(crops, size)
-
-
 def _commit() -> str:
     found = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True
@@ -257,7 +210,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, required=True, help="the cache that train used")
     parser.add_argument("--name", default="cbam6-148-int8")
     parser.add_argument("--to", type=Path, default=REPOSITORY / "models")
-    parser.add_argument("--calibrate", type=int, default=300, help="crops for calibration")
+    parser.add_argument("--calibrate", type=int, default=1000, help="crops for calibration")
+    parser.add_argument(
+        "--cross-validated", type=Path, metavar="FOLDER",
+        help="the --out of crossvalidate, whose KDEF figures a network of --fold none carries",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     model, config, run = load_run(options.run, options.weights)
@@ -270,6 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     manifest = make(
         model, config, run, list(train), calibration, valid, negatives.take(aside),
         options.name, options.to,
+        CrossValidation(options.cross_validated) if options.cross_validated else None,
     )  # fmt: skip
     print(f"{manifest.file}: temperature {manifest.temperature}, face check {manifest.face_check}")
 

@@ -1,7 +1,8 @@
 """Readers: one function for each source of labelled faces.
 
-Every face is cut out by the device's own code (``edge_fea.vision``), so that the network meets in
-training what it will meet at work.
+Every face is found and cut out by the device's own code (``edge_fea.vision``), so that the network
+meets in training what it will meet at work. ``channels`` is 1 for luma, what the device reads, or 3
+for red, green and blue, to measure what colour would add; faces are found in luma either way.
 """
 
 import re
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from edge_fea.emotions import LABELS
 from edge_fea.vision.faces import HaarDetector
 from edge_fea.vision.geometry import Box, Grey, face_crop
-from models.training.data import Crops, collect, one_hot, without_duplicates
+from models.training.data import Crops, Picture, collect, one_hot, without_duplicates
 
 KDEF_LABELS = {
     "AN": "angry", "DI": "disgust", "AF": "fear", "HA": "happy",
@@ -82,7 +83,31 @@ def read_grey(file: Path) -> Grey:
     return np.asarray(picture, np.uint8)
 
 
-def read_kdef(folder: Path, size: int, margin: float, thorough: bool = False) -> Crops:
+def read_picture(file: Path, channels: int = 1) -> Picture:
+    """A picture file as luma, or with three ``channels`` in colour.
+
+    Raises ValueError where it is no picture.
+    """
+    if channels == 1:
+        return read_grey(file)
+    picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError(f"{file} is not a picture that OpenCV reads")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def cut_face(picture: Picture, box: Box, size: int, margin: float = 0.0) -> Picture:
+    """The device's crop, uint8 (size, size); of a picture in colour each channel's, stacked."""
+    if picture.ndim == 2:
+        return face_crop(picture, box, size, margin)
+    return np.stack(
+        [face_crop(plane, box, size, margin) for plane in np.moveaxis(picture, 2, 0)], -1
+    )
+
+
+def read_kdef(
+    folder: Path, size: int, margin: float, thorough: bool = False, channels: int = 1
+) -> Crops:
     """KDEF: posed, by known people. ``groups`` is "frontal" or "half" (profile)."""
     finder = FaceFinder(thorough=thorough)
     rows = []
@@ -91,11 +116,8 @@ def read_kdef(folder: Path, size: int, margin: float, thorough: bool = False) ->
         if match is None:
             continue
         person, code, view = (part.upper() for part in match.groups())
-        picture = read_grey(file)
-        box = finder(picture)
-        if box is not None:
-            side = round(size * (1 + 2 * margin))
-            crop = face_crop(picture, box, side, margin)
+        crop = _crop(finder, read_grey(file), read_picture(file, channels), size, margin)
+        if crop is not None:
             group = "frontal" if view == "S" else "half"
             rows.append((crop, one_hot(KDEF_LABELS[code]), person, group))
     return _rows(rows, folder, margin)
@@ -149,7 +171,9 @@ def read_lfw(folder: Path) -> Crops:
     return without_duplicates(crops)
 
 
-def read_folder(folder: Path, size: int, margin: float, thorough: bool = False) -> Crops:
+def read_folder(
+    folder: Path, size: int, margin: float, thorough: bool = False, channels: int = 1
+) -> Crops:
     """Any folder with one sub-folder of pictures or films for each label.
 
     The sub-folders are named for the labels (a few common names are understood). A sub-folder of
@@ -163,14 +187,16 @@ def read_folder(folder: Path, size: int, margin: float, thorough: bool = False) 
             continue
         for file in sorted(part.rglob("*")):
             person = file.parent.name if file.parent != part else ""
-            for picture in _pictures(file):
-                crop = _crop(finder, picture, size, margin)
+            for grey, shown in _pictures(file, channels):
+                crop = _crop(finder, grey, shown, size, margin)
                 if crop is not None:
                     rows.append((crop, one_hot(label), person, file.stem))
     return _rows(rows, folder, margin)
 
 
-def read_ravdess(folder: Path, size: int, margin: float, thorough: bool = False) -> Crops:
+def read_ravdess(
+    folder: Path, size: int, margin: float, thorough: bool = False, channels: int = 1
+) -> Crops:
     """RAVDESS films, by their names (modality-channel-emotion-...-actor), anywhere in ``folder``.
 
     Every twentieth frame. "Calm" is left out; sound-only files too.
@@ -184,50 +210,63 @@ def read_ravdess(folder: Path, size: int, margin: float, thorough: bool = False)
         label = RAVDESS_LABELS.get(fields[2])
         if label is None:
             continue
-        for picture in _pictures(file):
-            crop = _crop(finder, picture, size, margin)
+        for grey, shown in _pictures(file, channels):
+            crop = _crop(finder, grey, shown, size, margin)
             if crop is not None:
                 rows.append((crop, one_hot(label), f"actor{fields[6]}", file.stem))
     return _rows(rows, folder, margin)
 
 
 def frames(file: Path, skip: int = FRAME_SKIP) -> Iterator[Grey]:
-    """Every ``skip``-th frame of a film, grey, beginning with the first."""
+    """Every ``skip``-th frame of a film, grey, beginning with the first.
+
+    Raises ValueError where OpenCV cannot open it.
+    """
+    return (grey for grey, _ in _film(file, skip, channels=1))
+
+
+def _film(file: Path, skip: int, channels: int) -> Iterator[tuple[Grey, Picture]]:
     film = cv2.VideoCapture(str(file))
+    if not film.isOpened():
+        raise ValueError(f"{file} is not a film that OpenCV reads")
     try:
         place = 0
         while film.grab():
             if place % skip == 0:
                 read, frame = film.retrieve()
                 if read:
-                    yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
+                    grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
+                    colour = grey if channels == 1 else cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                    yield grey, np.asarray(colour, np.uint8)
             place += 1
     finally:
         film.release()
 
 
-def whole(picture: Grey, size: int) -> Grey:
+def whole(picture: Picture, size: int) -> Picture:
     """A picture that is already cut to the face (FER+) as the device's crop of ``size``."""
-    height, width = picture.shape
-    return face_crop(picture, Box(0, 0, width, height), size)
+    height, width = picture.shape[:2]
+    return cut_face(picture, Box(0, 0, width, height), size)
 
 
-def _pictures(file: Path) -> Iterable[Grey]:
+def _pictures(file: Path, channels: int) -> Iterable[tuple[Grey, Picture]]:
     kind = file.suffix.lower()
     if kind in PICTURES:
-        return [read_grey(file)]
-    return frames(file) if kind in FILMS else []
+        return [(read_grey(file), read_picture(file, channels))]
+    return _film(file, FRAME_SKIP, channels) if kind in FILMS else []
 
 
-def _crop(finder: FaceFinder, picture: Grey, size: int, margin: float) -> Grey | None:
-    box = finder(picture)
+def _crop(
+    finder: FaceFinder, grey: Grey, shown: Picture, size: int, margin: float
+) -> Picture | None:
+    box = finder(grey)
     if box is None:
         return None
-    return face_crop(picture, box, round(size * (1 + 2 * margin)), margin)
+    return cut_face(shown, box, round(size * (1 + 2 * margin)), margin)
 
 
 def _rows(
-    rows: list[tuple[Grey, npt.NDArray[np.float32], str, str]], folder: Path, margin: float
+    rows: list[tuple[Picture, npt.NDArray[np.float32], str, str]], folder: Path, margin: float
 ) -> Crops:
     if not rows:
         raise ValueError(f"no labelled face found in {folder}")

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +20,14 @@ from models.training import readers
 from models.training.data import (
     FOLDS,
     Crops,
+    as_input,
     cached,
     data_folder,
     fold_of,
     share_of,
     without_duplicates,
 )
+from models.training.experiments import LOG, append, run_row
 from models.training.loop import Batches, Trainer
 from models.training.network import NetworkConfig, build, normalise
 from models.training.presets import PRESETS, Stage
@@ -32,27 +35,32 @@ from models.training.presets import PRESETS, Stage
 CONTEXT = 0.2
 """How much surroundings training crops keep on each side, for shifts and turns to show."""
 STORED = 148
-LFW_HELD_OUT = 10
-"""Percent of the LFW people who are kept for validation."""
+HELD_OUT = 10
+"""Percent of the people of LFW, and of one's own pictures, who are kept for validation."""
 
 DESCRIPTION = """
 Train one stage of a preset, or all of them in order.
 
 Examples, from the root of the repository:
   # once, without KDEF, so that every fold can start from it
-  python -m models.training.train --stage pretrain-48 --stage pretrain --out RUNS/pretrain
+  python -m models.training.train --stage pretrain-48 --stage pretrain-64 --stage pretrain-74 \\
+      --fold none --out RUNS/pretrain
   # one fold of the cross-validation: its twelve people are only validated on
   python -m models.training.train --stage finetune-96 --stage settle --fold 0 \\
-      --start RUNS/pretrain/pretrain/last.weights.h5 --out RUNS/fold0
+      --start RUNS/pretrain/pretrain-74/last.weights.h5 --out RUNS/fold0
   # the network that ships: all people
   python -m models.training.train --stage finetune-96 --stage settle \\
-      --fold none --start RUNS/pretrain/pretrain/last.weights.h5 --out RUNS/all
-  # own pictures (one sub-folder for each label), alone or beside the others
-  python -m models.training.train --folder wards=/data/wards --share wards=0.5 ...
+      --fold none --start RUNS/pretrain/pretrain-74/last.weights.h5 --out RUNS/all
+  # own pictures (label/person/picture), beside the others or alone
+  python -m models.training.train --folder wards=PATH --share wards=0.5 ...
+  python -m models.training.train --folder wards=PATH --share wards=1 --share kdef=0 \\
+      --share ferplus=0 --share lfw=0 --fold none ...
 
 A run that was stopped goes on where it was when the same command is given again. Each stage has
 its own folder in OUT with state.npz, best.weights.h5, last.weights.h5 and log.csv; run.json says
-how the network was built. Data are read from EDGE_FEA_DATA (default ../shared/data).
+how the network was built. A finished stage is a line in the log of all experiments (--log). Data
+are read from EDGE_FEA_DATA (default ../shared/data). A tenth of the people in one's own pictures is
+validated on, not learnt from.
 """
 
 
@@ -76,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
         help="KDEF people held out: fold 0 to 4, or none (default: 0)",
     )  # fmt: skip
     new.add_argument("--seed", type=int, default=1)
+    new.add_argument("--log", type=Path, default=LOG, help="the log (default: %(default)s)")
     new.add_argument("--steps", type=int, help="steps of each stage, instead of the preset's")
     new.add_argument(
         "--dtype", default="float32", choices=["float32", "mixed_bfloat16"],
@@ -84,6 +93,10 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--convolutions", type=int, help="1 to 6 (default: the preset's)")
     new.add_argument("--attention", choices=["none", "cam", "sam", "cbam"])
     new.add_argument("--head", choices=["gap", "flatten"])
+    new.add_argument(
+        "--channels", type=int, choices=[1, 3],
+        help="1 luma, as the device reads, or 3 red, green and blue (KDEF only has colours)",
+    )  # fmt: skip
     new.add_argument("--widths", help="filters of the convolutions, such as 32,64,96,128,160,192")
     new.add_argument(
         "--folder", action="append", default=[], metavar="NAME=PATH",
@@ -94,19 +107,21 @@ def parser() -> argparse.ArgumentParser:
     )
     new.add_argument(
         "--share", action="append", default=[], metavar="NAME=SHARE",
-        help="how often a source is drawn from, such as kdef=0.3",
+        help="how often a source is drawn from, such as kdef=0.3; 0 leaves it out, also unread",
     )  # fmt: skip
     return new
 
 
 def load(
-    names: set[str], fold: str, cache: Path | None
+    names: set[str], fold: str, cache: Path | None, channels: int = 1
 ) -> tuple[dict[str, Crops], dict[str, Crops]]:
     """The named standard sources for training, and the crops to validate on.
 
-    Validation holds "ferplus" (its valid part), "lfw" (a tenth of its people) and, where a fold is
-    held out, "frontal" and "half" (KDEF as the device would crop it).
+    Validation holds "ferplus" (its valid part) and "lfw" (a tenth of its people) wherever they are
+    there, and, where a fold of KDEF is held out, "frontal" and "half" (as the device would crop
+    it). Of these KDEF alone has colours, for three ``channels``.
     """
+    hue = "" if channels == 1 else "-rgb"
     data = data_folder()
     train: dict[str, Crops] = {}
     valid: dict[str, Crops] = {}
@@ -114,25 +129,29 @@ def load(
         train["ferplus"] = cached(
             cache, "ferplus-train", lambda: readers.read_ferplus(data / "ferplus", "train")
         )
-    valid["ferplus"] = cached(
-        cache, "ferplus-valid", lambda: readers.read_ferplus(data / "ferplus", "valid")
-    )
-    lfw = cached(cache, "lfw", lambda: readers.read_lfw(data / "lfw_expressions"))
-    held = share_of(lfw.people, LFW_HELD_OUT)
-    if "lfw" in names:
-        train["lfw"] = lfw.take(~held)
-    valid["lfw"] = lfw.take(held)
+    if "ferplus" in names or (data / "ferplus").is_dir():
+        valid["ferplus"] = cached(
+            cache, "ferplus-valid", lambda: readers.read_ferplus(data / "ferplus", "valid")
+        )
+    if "lfw" in names or (data / "lfw_expressions").is_dir():
+        lfw = cached(cache, "lfw", lambda: readers.read_lfw(data / "lfw_expressions"))
+        held = share_of(lfw.people, HELD_OUT)
+        valid["lfw"] = lfw.take(held)
+        if "lfw" in names:
+            train["lfw"] = lfw.take(~held)
     if "kdef" in names:
         kdef = cached(
             cache,
-            f"kdef-train-{STORED}",
-            lambda: readers.read_kdef(data / "kdef", STORED, CONTEXT, thorough=True),
+            f"kdef-train-{STORED}{hue}",
+            lambda: readers.read_kdef(data / "kdef", STORED, CONTEXT, True, channels),
         )
         if fold != "none":
             train["kdef"] = kdef.take(fold_of(kdef.people) != int(fold))
             # Cut afresh from the pictures: exactly what the device would see.
             device = cached(
-                cache, f"kdef-device-{STORED}", lambda: readers.read_kdef(data / "kdef", STORED, 0)
+                cache,
+                f"kdef-device-{STORED}{hue}",
+                lambda: readers.read_kdef(data / "kdef", STORED, 0, channels=channels),
             )
             device = device.take(fold_of(device.people) == int(fold))
             for group in ("frontal", "half"):
@@ -142,17 +161,31 @@ def load(
     return train, valid
 
 
-def device_crops(crops: Crops, size: int) -> np.ndarray:
-    """The crops as the device gives them: uint8 (n, size, size, 1), without the margin."""
+def own_held_out(crops: Crops) -> np.ndarray:
+    """A mask of a tenth of one's own people, or of the files where no person is known.
+
+    At least one, but nobody of fewer than three.
+    """
+    people = np.where(crops.people == "", crops.groups, crops.people)
+    # By lot, and the same lot every time.
+    names = sorted(set(people.tolist()), key=lambda name: zlib.crc32(name.encode()))
+    count = max(1, len(names) * HELD_OUT // 100) if len(names) > 2 else 0
+    return np.isin(people, names[:count])
+
+
+def device_crops(crops: Crops, size: int, channels: int = 1) -> np.ndarray:
+    """The crops as the device gives them: uint8 (n, size, size, channels), without the margin."""
     side = crops.images.shape[1]
     border = round(side * crops.margin / (1 + 2 * crops.margin))
     inner = crops.images[:, border : side - border, border : side - border]
-    return np.stack([readers.whole(image, size) for image in inner])[..., None]
+    return as_input(np.stack([readers.whole(image, size) for image in inner]), channels)
 
 
-def validator(valid: dict[str, Crops], size: int):
+def validator(valid: dict[str, Crops], size: int, channels: int = 1):
     """A function that scores a network: accuracy on each set, and their mean as "score"."""
-    inputs = {name: device_crops(crops, size) for name, crops in valid.items() if len(crops)}
+    inputs = {
+        name: device_crops(crops, size, channels) for name, crops in valid.items() if len(crops)
+    }
     labels = {name: valid[name].labels for name in inputs}
 
     def validate(model: keras.Model) -> dict[str, float]:
@@ -160,13 +193,13 @@ def validator(valid: dict[str, Crops], size: int):
         for name, crops in inputs.items():
             found = predict(model, crops).argmax(axis=1)
             figures[name] = float((found == labels[name]).mean())
-        return {**figures, "score": float(np.mean(list(figures.values())))}
+        return {**figures, "score": float(np.mean(list(figures.values()))) if figures else 0.0}
 
     return validate
 
 
 def predict(model: keras.Model, crops: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Logits, float32 (n, 7), of uint8 crops (n, size, size, 1)."""
+    """Logits, float32 (n, 7), of uint8 crops (n, size, size, channels)."""
     parts = [crops[i : i + batch] for i in range(0, len(crops), batch)]
     run = keras.Model(model.input, model.output["logits"])
     return np.concatenate([run(normalise(part), training=False).numpy() for part in parts])
@@ -205,13 +238,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cv2.setNumThreads(1)
     keras.utils.set_random_seed(options.seed)
 
-    train, valid = load({name for stage in stages for name in stage.shares}, options.fold, cache)
+    wanted = {name for stage in stages for name in stage.shares}
+    train, valid = load(wanted, options.fold, cache, network.channels)
     for option, read in (("folder", readers.read_folder), ("ravdess", readers.read_ravdess)):
         for name, path in named(getattr(options, option), f"--{option}").items():
-            held_out = valid.get("frontal")
-            train[name] = without_duplicates(
-                read(Path(path), STORED, CONTEXT, thorough=True), held_out
-            )
+            crops = without_duplicates(read(Path(path), STORED, CONTEXT, True, network.channels))
+            held = own_held_out(crops)
+            train[name], valid[name] = crops.take(~held), crops.take(held)
     for name, crops in train.items():
         counts = crops.targets.sum(axis=0).round().astype(int)
         print(f"train {name}: {len(crops)} crops, by label {counts.tolist()}")
@@ -233,8 +266,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         trainer = Trainer(model, stage, folder, options.seed)
         if trainer.resume():
             print(f"{stage.name}: goes on at step {trainer.progress.step}", flush=True)
-        report = lambda line: print(line, flush=True)  # noqa: E731
-        trainer.run(Batches(train, stage, options.seed), validator(valid, stage.size), report)
+        done = trainer.progress.step
+        batches = Batches(train, stage, options.seed, config.channels)
+        check = validator(valid, stage.size, config.channels)
+        trainer.run(batches, check, lambda line: print(line, flush=True))
+        if done < stage.steps:
+            append(run_row(folder), options.log)
         # The last, not the best: the rate has come down by then, and what is held out has chosen
         # nothing.
         start = folder / "last.weights.h5"
@@ -242,14 +279,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _adapted(stage: Stage, options: argparse.Namespace, shares: dict[str, float]) -> Stage:
     if shares:
-        stage = replace(stage, shares={**stage.shares, **shares})
+        mixed = {**stage.shares, **shares}
+        stage = replace(stage, shares={name: share for name, share in mixed.items() if share > 0})
     return stage.quick(options.steps) if options.steps else stage
 
 
 def _network(config: NetworkConfig, options: argparse.Namespace) -> NetworkConfig:
     changes = {
         key: getattr(options, key)
-        for key in ("convolutions", "attention", "head")
+        for key in ("convolutions", "attention", "head", "channels")
         if getattr(options, key) is not None
     }
     if options.widths:

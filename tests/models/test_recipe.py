@@ -12,66 +12,26 @@ tf = pytest.importorskip(
     "tensorflow", reason="TensorFlow is not installed: pip install 'edge-fea[train]'"
 )
 
-from edge_fea.emotions import LABELS
 from edge_fea.vision.classifier import Classifier
 from edge_fea.vision.manifest import Manifest
-from models.training.augment import Strength
+from models.training.augment import augment
 from models.training.convert import Network, to_int8
-from models.training.data import Crops, collect, fold_of, one_hot, without_duplicates
+from models.training.data import collect, fold_of, without_duplicates
 from models.training.evaluate import classify
 from models.training.face_head import train_head
 from models.training.loop import Batches, Trainer
-from models.training.negatives import Negatives, group_of
+from models.training.negatives import group_of
 from models.training.network import NetworkConfig, build, copy_weights, normalise
-from models.training.presets import Stage
-from models.training.quantize import calibration_crops, check_pattern, make
+from models.training.pattern import check_pattern
+from models.training.quantize import calibration_crops, face_threshold, make
 from models.training.train import device_crops, validator
+from tests.models.tiny import SIZE, STAGE, TINY, drawn_faces, drawn_walls
 
 pytestmark = [
     pytest.mark.tensorflow,
     # TensorFlow and its dependencies warn of their own affairs.
     pytest.mark.filterwarnings("default"),
 ]
-
-SIZE = 32
-TINY = NetworkConfig(
-    size=SIZE, convolutions=2, widths=(8, 12), reduction=4, dense=16, dropout=0.1, face_hidden=8
-)
-STAGE = Stage(
-    "tiny",
-    SIZE,
-    120,
-    {"drawn": 1.0},
-    batch=16,
-    rate=1e-2,
-    warmup=5,
-    ema=0.9,
-    strength=Strength(coarse=0.0, occlusion=0.1, dark=0.05),
-    validate_every=60,
-)
-
-
-def drawn_faces(count: int, seed: int) -> Crops:
-    """Seven kinds of pattern in place of seven expressions: stripes of seven widths."""
-    rng = np.random.default_rng(seed)
-    rows = np.mgrid[:40, :40][0]
-    images, targets = [], []
-    for number in range(count):
-        period = 3.0 * 1.4 ** (number % 7)
-        wave = np.sin(2 * np.pi * rows / period + rng.uniform(0, 6))
-        noise = rng.normal(0, 12, wave.shape)
-        images.append(np.clip(128 + 70 * wave + noise, 0, 255).astype(np.uint8))
-        targets.append(one_hot(LABELS[number % 7]))
-    people = [f"{'FM'[n % 2]}{n % 30:02d}" for n in range(count)]
-    return collect(images, targets, people, margin=0.125)
-
-
-def drawn_walls(count: int) -> Negatives:
-    rng = np.random.default_rng(5)
-    images = rng.integers(0, 256, (count, 1, 1)) + rng.normal(0, 4, (count, 40, 40))
-    groups = np.asarray([f"wall-{n}" for n in range(count)])
-    clipped = np.clip(images, 0, 255).astype(np.uint8)
-    return Negatives(clipped, groups, np.ones(count, bool), 0.125)
 
 
 @pytest.fixture(scope="module")
@@ -121,34 +81,50 @@ def test_the_face_head_leaves_the_seven_classes_as_they_were(trained):
     assert np.array_equal(np.asarray(model(crops, training=False)["logits"]), before)
 
 
-def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path):
+def weights_of_eight_steps(folder: Path, stops_after_four: bool = False) -> np.ndarray:
     stage = replace(STAGE, steps=8, validate_every=4)
     crops = {"drawn": drawn_faces(70, seed=1)}
+    reports: list[str] = []
 
-    def weights(folder: Path, stops: bool) -> list[np.ndarray]:
-        tf.keras.utils.set_random_seed(1)
+    def report(line: str) -> None:
+        reports.append(line)
+        if stops_after_four and len(reports) == 1:
+            raise KeyboardInterrupt
+
+    tf.keras.utils.set_random_seed(1)
+    trainer = Trainer(build(TINY), stage, folder, seed=1)
+    try:
+        trainer.run(Batches(crops, stage, 1), lambda _: {"score": 0.0}, report)
+    except KeyboardInterrupt:
+        tf.keras.utils.set_random_seed(99)
         trainer = Trainer(build(TINY), stage, folder, seed=1)
-        reports = []
+        assert trainer.resume()
+        assert trainer.progress.step == 4
+        trainer.run(Batches(crops, stage, 1), lambda _: {"score": 0.0}, lambda _: None)
+    return np.concatenate([w.numpy().ravel() for w in trainer.model.weights])
 
-        def report(line: str) -> None:
-            reports.append(line)
-            if stops and len(reports) == 1:
-                raise KeyboardInterrupt
 
-        try:
-            trainer.run(Batches(crops, stage, 1), lambda _: {"score": 0.0}, report)
-        except KeyboardInterrupt:
-            tf.keras.utils.set_random_seed(99)
-            trainer = Trainer(build(TINY), stage, folder, seed=1)
-            assert trainer.resume()
-            assert trainer.progress.step == 4
-            trainer.run(Batches(crops, stage, 1), lambda _: {"score": 0.0}, lambda _: None)
-        return [w.numpy() for w in trainer.model.weights]
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    return weights_of_eight_steps(tmp_path_factory.mktemp("uninterrupted"))
 
-    straight = weights(tmp_path / "straight", stops=False)
-    resumed = weights(tmp_path / "resumed", stops=True)
-    for one, other in zip(straight, resumed, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+
+def test_the_same_seed_gives_the_same_weights(uninterrupted: np.ndarray, tmp_path: Path):
+    np.testing.assert_allclose(weights_of_eight_steps(tmp_path), uninterrupted, atol=1e-5)
+
+
+def test_a_stopped_run_goes_on_where_it_was(uninterrupted: np.ndarray, tmp_path: Path):
+    resumed = weights_of_eight_steps(tmp_path, stops_after_four=True)
+    np.testing.assert_allclose(resumed, uninterrupted, atol=1e-5)
+
+
+def test_a_batch_depends_on_the_seed_and_its_number_alone():
+    crops = {"drawn": drawn_faces(70, seed=1)}
+    first, again = Batches(crops, STAGE, 1), Batches(crops, STAGE, 1)
+    again.batch(0)
+    assert np.array_equal(first.batch(3)[0], again.batch(3)[0])
+    assert not np.array_equal(first.batch(3)[0], first.batch(4)[0])
+    assert not np.array_equal(first.batch(3)[0], Batches(crops, STAGE, 2).batch(3)[0])
 
 
 def test_a_run_refuses_the_state_of_another(tmp_path: Path):
@@ -187,6 +163,27 @@ def test_grey_values_enter_the_file_as_they_are():
     assert (scale, zero_point) == (pytest.approx(1 / 128), 128)
 
 
+def test_grey_and_colour_go_into_one_batch_of_a_network_for_colours():
+    grey = drawn_faces(14, seed=1)
+    colour = replace(grey, images=np.repeat(grey.images[..., None], 3, axis=3))
+    stage = replace(STAGE, shares={"grey": 0.5, "colour": 0.5})
+    crops, _ = Batches({"grey": grey, "colour": colour}, stage, 1, channels=3).batch(0)
+    assert crops.shape == (STAGE.batch, SIZE, SIZE, 3)
+    with pytest.raises(ValueError, match="3 channels for a network of 1"):
+        Batches({"grey": grey, "colour": colour}, stage, 1).batch(0)
+
+
+def test_augmentation_does_the_same_to_each_channel_but_for_noise():
+    picture = drawn_faces(1, seed=1).images[0]
+    strength = replace(STAGE.strength, noise=0.0, dark=0.0, occlusion=1.0)
+    for seed in range(5):
+        grey = augment(picture, 0.125, SIZE, np.random.default_rng(seed), strength)
+        three = np.repeat(picture[..., None], 3, axis=2)
+        colour = augment(three, 0.125, SIZE, np.random.default_rng(seed), strength)
+        for channel in range(3):
+            np.testing.assert_allclose(colour[..., channel].astype(int), grey, atol=1)
+
+
 def test_duplicates_stay_on_the_held_out_side():
     train, held = drawn_faces(20, seed=1), drawn_faces(20, seed=2)
     mixed = collect(
@@ -203,6 +200,14 @@ def test_folds_are_by_person_equal_and_balanced_by_sex():
         names = set(people[folds == fold].tolist())
         assert sum(name.startswith("F") for name in names) == 6
         assert len(names) == 12
+
+
+def test_the_face_threshold_lies_just_below_a_level_that_int8_can_give():
+    levels = np.repeat(np.array([0.2, 0.41560002, 0.9]), (1, 99, 300))
+    check = face_threshold(np.repeat(levels, 2), np.array([0.1, 0.5]))
+    assert check.threshold == 0.4156
+    assert (check.false_accept, check.false_boxes) == (0.5, 2)
+    assert check.false_reject == pytest.approx(1 / 400)
 
 
 def test_variants_of_one_wallpaper_are_one_group():

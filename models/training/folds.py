@@ -1,0 +1,164 @@
+"""What the networks of a cross-validation say of people whom they have not seen, pooled."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from edge_fea.vision.manifest import Figure
+from models.training.data import FOLDS
+from models.training.figures import draw_all
+from models.training.metrics import (
+    Floats,
+    Interval,
+    Labels,
+    fit_temperature,
+    picture_names,
+    share_interval,
+    softmax,
+)
+from models.training.scores import PAPER_FIVE, Predictions
+from models.training.tables import figure_of, figures_of, markdown, percent, report
+
+KDEF = ("frontal", "half")
+FACE_SETS = ("lfw", *KDEF)
+"""What quantize chooses the face check's threshold on, in its order."""
+TITLES = {
+    "frontal": "KDEF frontal, cross-validated by person",
+    "half": "KDEF half profile, cross-validated by person",
+    "ferplus": "FER+ valid, majority label, the five networks of the cross-validation",
+    "lfw": "LFW expressions, people held out, the five networks of the cross-validation",
+}
+
+
+class CrossValidation:
+    """What the folds in a folder said, pooled."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises FileNotFoundError where a fold is not done."""
+        self.folder = folder
+        self.folds = []
+        for fold in range(FOLDS):
+            with np.load(folder / f"fold{fold}" / "predictions.npz") as stored:
+                self.folds.append(dict(stored))
+
+    def kdef_logits(self) -> list[tuple[Floats, Labels]]:
+        """int8 logits (n, 7) and truth (n,), of KDEF's frontal pictures and of its half profiles.
+
+        Each of people whom the network that gave them has not seen.
+        """
+        return [
+            (
+                np.concatenate([fold[f"{name}.int8"] for fold in self.folds]),
+                np.concatenate([fold[f"{name}.truth"] for fold in self.folds]),
+            )
+            for name in KDEF
+        ]
+
+    @cached_property
+    def temperatures(self) -> list[float]:
+        """For each fold the temperature that the four others would have chosen."""
+        return [
+            fit_temperature([
+                (other[f"{name}.int8"], other[f"{name}.truth"])
+                for place, other in enumerate(self.folds) if place != fold
+                for name in TITLES
+            ])
+            for fold in range(FOLDS)
+        ]  # fmt: skip
+
+    def pooled(self, name: str) -> Predictions:
+        """One set over all folds; calibrated by the temperatures of the other folds.
+
+        Every network has seen the same FER+ and LFW pictures: there each picture, or person, comes
+        five times and is redrawn as one.
+        """
+        parts = []
+        for fold, temperature in zip(self.folds, self.temperatures, strict=True):
+            people = fold[f"{name}.people"]
+            known = np.where(people == "", picture_names(len(people)), people)
+            parts.append((known, fold[f"{name}.truth"], [
+                softmax(fold[f"{name}.{kind}"], temperature) for kind in ("int8", "float")
+            ]))  # fmt: skip
+        people, truth, probabilities = zip(*parts, strict=True)
+        int8, full = (np.concatenate(each) for each in zip(*probabilities, strict=True))
+        return Predictions(
+            np.concatenate(truth), np.concatenate(people), {"int8": int8, "float": full}
+        )
+
+    def sets(self) -> dict[str, Predictions]:
+        """All sets by title, KDEF's also for the paper's five classes."""
+        found = {title: self.pooled(name) for name, title in TITLES.items()}
+        frontal = found[TITLES["frontal"]]
+        return {**found, f"{TITLES['frontal']}, the paper's five classes": frontal.of(PAPER_FIVE)}
+
+    def figures(self) -> list[Figure]:
+        """The figures of the int8 networks, as ``conclude`` left them for the manifest."""
+        results = json.loads((self.folder / "results.json").read_text())
+        return [Figure.model_validate(each) for each in results["figures"]]
+
+    def face_check(self) -> dict[str, tuple[Interval, int]]:
+        """The shares of false boxes and of true faces that the five checks refuse, and of how many.
+
+        A check's threshold was chosen on every other of its true faces: the others are counted.
+        """
+        refused, strict, works, faces, people = [], [], [], [], []
+        for fold in self.folds:
+            refused.append(fold["false.face"] < fold["threshold"])
+            strict.append(fold["false.strict"])
+            works.append(fold["false.groups"])
+            seen = np.concatenate([fold[f"{name}.face"] for name in FACE_SETS])
+            faces.append(seen[1::2] < fold["threshold"])
+            people.append(np.concatenate([fold[f"{name}.people"] for name in FACE_SETS])[1::2])
+        sure = np.concatenate(strict)
+        false, groups = np.concatenate(refused), np.concatenate(works)
+        shares = {
+            "Haar's boxes without a face, works held out, cross-validated": (false, groups),
+            "the same, those that the device's own settings find": (false[sure], groups[sure]),
+            "true faces of KDEF and LFW, people held out, cross-validated": (
+                np.concatenate(faces), np.concatenate(people)
+            ),
+        }  # fmt: skip
+        return {
+            title: (share_interval(hits, clusters), len(hits))
+            for title, (hits, clusters) in shares.items() if len(hits)
+        }  # fmt: skip
+
+
+def conclude(found: CrossValidation) -> dict[str, float]:
+    """Write results.json, results.md and the plots; the int8 accuracies by set."""
+    lines, figures, scores = [], [], {}
+    sets = found.sets()
+    for title, predictions in sets.items():
+        text, each = report(title, predictions)
+        lines += [*text, ""]
+        figures += figures_of(each["int8"], title)
+        scores[title] = {network: score.to_json() for network, score in each.items()}
+    checks = found.face_check()
+    figures += [
+        figure_of(share, title, "share rejected", count) for title, (share, count) in checks.items()
+    ]
+    folds = [
+        [str(place), *(
+            f"{100 * np.mean(fold[f'{name}.int8'].argmax(axis=1) == fold[f'{name}.truth']):.1f} %"
+            for name in TITLES
+        )]
+        for place, fold in enumerate(found.folds)
+    ]  # fmt: skip
+    lines += ["### By fold, accuracy in int8", "", *markdown(["fold", *TITLES], folds)]
+    lines += ["", "### Face check", ""]
+    lines += [
+        f"- {title}: {percent(share)} of {n:,} rejected" for title, (share, n) in checks.items()
+    ]
+    (found.folder / "results.md").write_text("\n".join(lines) + "\n")
+    results = {
+        "settings": json.loads((found.folder / "settings.json").read_text()),
+        "temperatures": [round(t, 4) for t in found.temperatures],
+        "figures": [figure.model_dump() for figure in figures],
+        "scores": scores,
+    }
+    (found.folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    draw_all(sets, found.folder / "figures", "crossvalidated-")
+    print("\n".join(lines))
+    return {title: round(each["int8"]["accuracy"]["value"], 4) for title, each in scores.items()}

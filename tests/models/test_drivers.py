@@ -1,0 +1,185 @@
+"""The commands from end to end, on a tiny copy of the data: train, cross-validate, ablate."""
+
+import csv
+import importlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip(
+    "tensorflow", reason="TensorFlow is not installed: pip install 'edge-fea[train]'"
+)
+
+from edge_fea.vision.classifier import Classifier
+from edge_fea.vision.manifest import Manifest
+from models.training import ablation, crossvalidate, data, evaluate, folds, quantize, train
+from models.training.experiments import read
+from models.training.network import build
+from models.training.presets import PRESETS, Preset
+from tests.models.tiny import SIZE, STAGE, TINY, drawn_walls
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("default")]
+
+SHARES = {"kdef": 0.5, "ferplus": 0.3, "lfw": 0.2}
+STEPS = replace(STAGE, name="train", steps=3, shares=SHARES, batch=8, validate_every=3)
+
+
+def in_this_process(module: str, arguments: Sequence[object], log: Path) -> None:
+    """Stands where driver.run stands: importing TensorFlow ten times over would take minutes."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as out:
+        out.write(f"{module}\n")
+    few = ["--count", "40", "--steps", "5"] if module == "face_head" else []
+    named = importlib.import_module(f"models.training.{module}")
+    named.main([*map(str, arguments), *few])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
+    """A folder for runs, with start weights, false boxes, and a cache that later tests share."""
+    folder = tmp_path_factory.mktemp("runs")
+    drawn_walls(60).save(folder / "negatives.npz")
+    build(TINY).save_weights(folder / "start.weights.h5")
+    (folder / "data").symlink_to(small_data)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch, small_data: Path) -> None:
+    monkeypatch.setenv("EDGE_FEA_DATA", str(small_data))
+    monkeypatch.setitem(PRESETS, "tiny", Preset("for tests", (STEPS,), TINY))
+    monkeypatch.setitem(PRESETS, "ablation", Preset("for tests", (STEPS,), TINY))
+    monkeypatch.setattr(ablation, "DEVICE_SIZE", SIZE)
+    for module in (crossvalidate, ablation):
+        monkeypatch.setattr(module, "run", in_this_process)
+    # KDEF has four people here: two folds of two.
+    for module in (data, crossvalidate, folds):
+        monkeypatch.setattr(module, "FOLDS", 2)
+
+
+@pytest.fixture(scope="module")
+def crossvalidated(place: Path) -> Path:
+    return place / "cv"
+
+
+def cross_validate(place: Path, *more: str) -> None:
+    words = ["--preset", "tiny", "--stage", "train", "--start", place / "start.weights.h5"]
+    words += ["--negatives", place / "negatives.npz", "--cache", place / "cache"]
+    words += ["--out", place / "cv", "--log", place / "log.csv", *more]
+    crossvalidate.main([*map(str, words)])
+
+
+def test_cross_validation_holds_every_person_out_once_and_goes_on_where_it_stopped(
+    place: Path, crossvalidated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Path] = []  # plots take seconds, and evaluate's test draws them
+    monkeypatch.setattr(folds, "draw_all", lambda _, folder, __: drawn.append(folder))
+    cross_validate(place, "--folds", "0")
+    assert not (crossvalidated / "results.json").exists()
+    cross_validate(place, "--folds", "0,1")
+
+    pooled = folds.CrossValidation(crossvalidated).pooled("frontal")
+    assert sorted(pooled.people.tolist()) == sorted(["F01", "F02", "M01", "M02"] * 7)
+    assert (crossvalidated / "fold0" / "log.txt").read_text().split() == [
+        "train", "face_head", "quantize",
+    ]  # fmt: skip
+    results = json.loads((crossvalidated / "results.json").read_text())
+    assert "KDEF frontal, cross-validated by person" in results["scores"]
+    assert all(0 <= figure["value"] <= 1 for figure in results["figures"])
+    assert "### By fold" in (crossvalidated / "results.md").read_text()
+    assert drawn == [crossvalidated / "figures"]
+    assert [row["what"] for row in read(place / "log.csv")] == [
+        "train tiny/train", "train tiny/train", "evaluate cross-validation",
+    ]  # fmt: skip
+
+
+def test_cross_validation_refuses_to_pool_two_settings(place: Path) -> None:
+    with pytest.raises(SystemExit, match=r"other settings \(seed\)"):
+        cross_validate(place, "--seed", "2")
+
+
+def test_a_network_of_everybody_carries_the_cross_validated_figures(
+    place: Path, crossvalidated: Path
+) -> None:
+    common = ["--cache", str(place / "cache")]
+    stage = place / "all" / "train"
+    shutil.copytree(crossvalidated / "fold0" / "train", stage)
+    run = json.loads((stage / "run.json").read_text())
+    (stage / "run.json").write_text(json.dumps(run | {"fold": "none"}))
+    quantize.main([
+        "--run", str(stage), "--negatives", str(place / "negatives.npz"),
+        "--to", str(place / "made"), "--name", "tiny", "--cross-validated", str(crossvalidated),
+        *common,
+    ])  # fmt: skip
+    manifest = Manifest.read(place / "made" / "tiny.json")
+    assert any(
+        figure.data == "KDEF frontal, cross-validated by person" for figure in manifest.figures
+    )
+    assert not any("people held out" in f.data and "KDEF frontal" in f.data
+                   for f in manifest.figures)  # fmt: skip
+
+    evaluate.main([
+        "--manifest", str(place / "made" / "tiny.json"), "--fold", "0",
+        "--run", str(stage), "--weights", "last.weights.h5",
+        "--negatives", str(place / "negatives.npz"), "--classes", "happy,sad,neutral",
+        "--figures", str(place / "figures"), "--json", str(place / "figures.json"),
+        "--log", str(place / "log.csv"), *common,
+    ])  # fmt: skip
+    figures = json.loads((place / "figures.json").read_text())
+    frontal = figures["KDEF frontal, people held out"]
+    assert set(frontal) == {"int8", "float"}
+    assert len(frontal["int8"]["table"]) == 3
+    assert {file.name for file in (place / "figures").iterdir()} == {
+        "confusion.svg", "reliability.svg", "roc.svg",
+    }  # fmt: skip
+    assert read(place / "log.csv")[-1]["what"] == "evaluate tiny"
+    assert "frontal_int8=" in read(place / "log.csv")[-1]["figures"]
+
+
+def test_own_pictures_alone_train_a_network_and_a_tenth_of_the_people_is_held_out(
+    tmp_path: Path, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_FEA_DATA", str(tmp_path / "nothing"))
+    for label in ("happy", "sad"):
+        for person in range(12):
+            folder = tmp_path / "wards" / label / f"P{person}"
+            folder.mkdir(parents=True)
+            cv2.imwrite(str(folder / "a.png"), np.clip(portrait + person, 0, 255).astype(np.uint8))
+    alone = [word for name in SHARES for word in ("--share", f"{name}=0")]
+    train.main([
+        "--preset", "tiny", "--fold", "none", "--folder", f"wards={tmp_path / 'wards'}",
+        "--share", "wards=1", *alone, "--out", str(tmp_path / "out"),
+        "--log", str(tmp_path / "log.csv"), "--steps", "1",
+    ])  # fmt: skip
+    (row,) = read(tmp_path / "log.csv")
+    assert "wards=" in row["figures"]
+    assert str(tmp_path) not in row["command"]
+
+
+def test_the_ablation_measures_each_row_and_does_none_twice(place: Path) -> None:
+    words = ["--out", str(place / "ablation"), "--cache", str(place / "cache"), "--runs", "3"]
+    words += ["--log", str(place / "log.csv"), "--only", "cbam,rgb"]
+    ablation.main(words)
+    ablation.main(words)
+    with (place / "ablation" / "ablation.csv").open(newline="") as file:
+        whole, colour = csv.DictReader(file)
+    assert (whole["variant"], colour["variant"]) == ("cbam", "rgb")
+    assert int(colour["multiply_accumulates"]) > int(whole["multiply_accumulates"])
+    assert 0 <= float(colour["kdef_int8_value"]) <= 1
+    assert (place / "ablation" / "rgb" / "log.txt").read_text().split() == ["train"]
+    assert "94.2 %" in (place / "ablation" / "ablation.md").read_text()
+
+
+def test_the_device_takes_no_network_for_colours(place: Path) -> None:
+    assert (place / "ablation" / "rgb" / "trained.tflite").is_file()
+    manifest = json.loads((place / "made" / "tiny.json").read_text())
+    manifest["input"]["channels"] = 3
+    (place / "made" / "colour.json").write_text(json.dumps(manifest))
+    with pytest.raises(Exception, match="channels"):
+        Classifier(place / "made" / "colour.json")
