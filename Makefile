@@ -8,12 +8,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit test-system test-runtimes test-train clean
+.PHONY: help demo test lint unit test-system test-appliance test-runtimes test-train clean
 
 help:
 	@echo 'make demo           run the main job on a staged face video; prints the clips'
 	@echo 'make test           formatting, types, and all tests that need no server'
 	@echo 'make test-system    tests with real parts: file trace, small disk, kill -9 (root, strace)'
+	@echo 'make test-appliance the service under a real systemd in a container (root, nspawn)'
 	@echo 'make test-runtimes  the pipeline on tflite-runtime (Python 3.11)'
 	@echo 'make test-train     a tiny network from data to int8 (installs TensorFlow)'
 	@echo 'make clean          remove environments and caches'
@@ -42,10 +43,13 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest -n 2 -m 'not tensorflow and not system' --cov --cov-report=term
+	$(BIN)/pytest -n 2 -m 'not tensorflow and not system and not appliance' --cov --cov-report=term
 
 test-system: $(VENV)/.installed-dev
 	$(BIN)/pytest -m system tests/system
+
+test-appliance: $(VENV)/.installed-dev
+	$(BIN)/pytest -m appliance tests/system
 
 # tflite-runtime's last wheels are for Python 3.11 and need numpy 1; ai-edge-litert is taken out,
 # so that the environment is what a device with the older runtime has.
@@ -62,7 +66,7 @@ $(VENV)-tflite/.installed: pyproject.toml
 	@touch $@
 
 test-train: $(VENV)-train/.installed
-	$(VENV)-train/bin/pytest -m tensorflow tests/models
+	$(VENV)-train/bin/pytest -n 2 --dist loadfile -m tensorflow tests/models
 
 $(VENV)-train/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-train

@@ -4,6 +4,7 @@
     ├── ConfigError            78  a setting is wrong: mend the key that is named
     ├── UnclearError           64  the question has two answers: say which with an option
     ├── NotAllowed             77  the settings, the account or a former decision forbid it
+    ├── Unwell                 71  a check of the device failed: do what its line says
     ├── NotFoundError          66  the clip, file or folder asked for does not exist
     ├── SourceError
     │   ├── SourceUnavailable  69  no such camera, or it is in use: plug it in, free it
@@ -19,6 +20,7 @@
     │   ├── StoreBusy          75  another process holds the database: try again later
     │   ├── StoreDamaged       74  the file is damaged and could not be recovered
     │   ├── SchemaTooNew       74  a newer edge-fea wrote the file: upgrade this one
+    │   ├── ErasureIncomplete  74  something of an erased patient is left: in the files named
     │   └── AuditBroken        74  the audit trail is not as it was written: ask who changed it
     └── ClinicError            73  what should leave the device could not
         ├── OutputExists       73  there is a file of that name: give another
@@ -26,6 +28,7 @@
         ├── OutputFull         74  no space left where the file should go
         ├── OutputDamaged      74  what was read back is not what was written: try another medium
         ├── ExtraMissing       72  a library is not installed: install the extra that is named
+        ├── SessionEnded       75  a session was ended, or took too long: ask for a shorter period
         └── PackInvalid        65  the pack is damaged, changed, or not for this key
 
 The number is the exit code of the command, after BSD's sysexits.h. 0 is success, 2 a wrong
@@ -57,6 +60,12 @@ class NotAllowed(EdgeFeaError):
     """The settings, the account or a former decision do not allow what was asked for."""
 
     exit_code = 77
+
+
+class Unwell(EdgeFeaError):
+    """A check of the device failed, or could not prove what it was to prove."""
+
+    exit_code = 71
 
 
 class NotFoundError(EdgeFeaError):
@@ -146,6 +155,10 @@ class SchemaTooNew(StoreError):
     """The database was written by a newer edge-fea."""
 
 
+class ErasureIncomplete(StoreError):
+    """Something of an erased patient was found in a file afterwards."""
+
+
 class AuditBroken(StoreError):
     """A row of the audit trail was removed, changed or put in."""
 
@@ -180,6 +193,12 @@ class ExtraMissing(ClinicError):
     """An optional library is not installed."""
 
     exit_code = 72
+
+
+class SessionEnded(ClinicError):
+    """A clinician's session was ended from outside, or its time was up."""
+
+    exit_code = 75
 
 
 class PackInvalid(ClinicError):

@@ -1,17 +1,22 @@
-"""What the global options say, for all commands."""
+"""What the global options say, for all commands.
+
+Settings and store are imported when they are asked for: on a Pi, a session over SSH that waits for
+its turn is to hold little memory.
+"""
 
 import os
 import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_fea.config import Settings
-from edge_fea.config.layers import Loaded, load
-from edge_fea.store.audit import AuditTrail
+if TYPE_CHECKING:
+    from edge_fea.config import Settings
+    from edge_fea.config.layers import Loaded
+    from edge_fea.store.audit import AuditTrail
 
 
 @dataclass(frozen=True)
@@ -23,14 +28,16 @@ class Options:
     who: str = ""
     """Who asks, for the audit trail, where it is not the user who is logged in."""
 
-    def load(self, overrides: Mapping[str, Any] | None = None) -> Loaded:
+    def load(self, overrides: Mapping[str, Any] | None = None) -> "Loaded":
         """The settings with ``overrides`` (dotted keys; None is none) and the options on top."""
+        from edge_fea.config.layers import load
+
         given = {key: value for key, value in (overrides or {}).items() if value is not None}
         if self.database is not None:
             given["store.database"] = self.database
         return load(self.config_file, given)
 
-    def settings(self, overrides: Mapping[str, Any] | None = None) -> Settings:
+    def settings(self, overrides: Mapping[str, Any] | None = None) -> "Settings":
         """The effective settings alone."""
         return self.load(overrides).settings
 
@@ -38,13 +45,18 @@ class Options:
         """Who asks: a key's fingerprint over SSH, else the user of this process."""
         return self.who or f"user:{_login()}"
 
-    def trail(self) -> AuditTrail:
+    def trail(self) -> "AuditTrail":
         """The audit trail beside the database."""
+        from edge_fea.store.audit import AuditTrail
+
         store = self.settings().store
         return AuditTrail(store.audit, busy_timeout=store.busy_timeout_s)
 
 
 def _login() -> str:
+    # Everybody who uses sudo is root; the trail is to say who it was.
+    if os.getuid() == 0 and (person := os.environ.get("SUDO_USER")):
+        return f"{person} (sudo)"
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

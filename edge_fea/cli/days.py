@@ -9,11 +9,11 @@ from typing import Any, get_args
 import click
 from tabulate import tabulate
 
-from edge_fea.capture.clock import local
 from edge_fea.cli.context import Options, pass_options
 from edge_fea.cli.formats import FORMAT_OPTION, MOMENT
 from edge_fea.errors import UnclearError
 from edge_fea.store.clips import ClipFilter, ClipReader
+from edge_fea.store.moments import happened, is_doubtful
 from edge_fea.store.rows import Row
 from edge_fea.summary.periods import (
     FIGURES,
@@ -27,10 +27,9 @@ from edge_fea.summary.periods import (
 )
 
 _COLUMNS = (
-    *("start_utc", "utc_offset", "duration_s", "valid_seconds", "sufficient"),
-    *("clock_synchronized", *FIGURES),
+    *("start_utc", "utc_offset", "corrected_start_utc", "corrected_utc_offset"),
+    *("clock_synchronized", "duration_s", "valid_seconds", "sufficient", *FIGURES),
 )
-_Values = tuple[Any, ...]
 
 
 @click.command()
@@ -88,16 +87,16 @@ def _only(names: list[str], what: str, option: str) -> str | None:
     return names[0] if names else None
 
 
-def _local(values: _Values) -> LocalClip:
-    start, offset, duration, seconds, sufficient, synchronized, *figures = values
+def _local(values: tuple[Any, ...]) -> LocalClip:
+    clip = dict(zip(_COLUMNS, values, strict=True))
     # The offset that held when the clip was recorded, whatever the settings say now.
     return LocalClip(
-        local(start, offset),
-        duration,
-        seconds,
-        bool(sufficient),
-        tuple(figures),
-        synchronized != 0,
+        happened(clip),
+        clip["duration_s"],
+        clip["valid_seconds"],
+        bool(clip["sufficient"]),
+        tuple(clip[name] for name in FIGURES),
+        not is_doubtful(clip),
     )
 
 

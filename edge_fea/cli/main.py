@@ -18,16 +18,32 @@ _COMMANDS = {
     "run": "watch",
     "demo": "watch",
     "analyze": "watch",
+    "status": "status",
     "clips": "read",
     "show": "read",
     "summary": "days",
     "dictionary": "inspect",
+    "report": "report",
+    "export": "export",
+    "pack": "pack",
+    "unpack": "unpack",
+    "key": "keys",
+    "audit": "audit",
+    "retention": "erase",
+    "clinic": "clinic",
     "patient": "patients",
     "baseline": "patients",
     "place": "place",
+    "pause": "pause",
+    "doctor": "doctor",
+    "clock": "clock",
+    "backup": "backup",
+    "restore": "backup",
+    "stick": "stick",
     "config": "inspect",
     "model": "inspect",
     "classify": "inspect",
+    "explain": "explain",
 }
 
 
@@ -62,7 +78,8 @@ class _Group(click.Group):
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 2 wrong command line, 64 not clear which is meant, "
-    "65 bad input file, 66 not found, 69 no camera, 72 network or OpenCV unusable, "
+    "65 bad input file, 66 not found, 69 no camera, 71 a check failed, "
+    "72 network or OpenCV unusable, "
     "73 cannot write, 74 disk full or database damaged, 75 camera stalled or database in use "
     "(try again), 77 not allowed, 78 wrong setting, 130 interrupted.",
 )

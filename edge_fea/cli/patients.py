@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from edge_fea.capture.clock import local_date
 from edge_fea.cli.context import Options, pass_options
+from edge_fea.cli.erase import erase
 from edge_fea.config import DeviceSettings, Settings
 from edge_fea.config.layers import load_value
 from edge_fea.device.session import baseline_rule, load_classifier
@@ -74,6 +75,9 @@ def show(options: Options) -> None:
     click.echo(f"patient {name} is on the device" if name else "no patient's stay is running")
 
 
+patient.add_command(erase)
+
+
 PATIENT = click.option("--patient", "name", help="Pseudonym; otherwise who is here now.")
 
 
@@ -94,7 +98,7 @@ class _Work:
     @contextmanager
     def open(self, *, to_read: bool = False) -> Iterator[tuple[Baselines, str]]:
         with _open(self.settings, to_read=to_read) as db:
-            name = self.name or Stays(db).present() or self.settings.device.patient
+            name = self.name or Stays(db).assigned() or self.settings.device.patient
             if not db.table("clips").count_where("patient = ?", [name]):
                 raise NotFoundError(f"no clips of a patient {name}")
             yield Baselines(db, baseline_rule(self.settings)), name
