@@ -200,7 +200,9 @@ def main() -> None:
     )
     parser.add_argument("files", type=Path, nargs="*", help="default: the network that ships")
     parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--runtime", default="auto", help="auto, ai-edge-litert, tflite-runtime")
+    parser.add_argument(
+        "--runtime", default="auto", choices=["auto", "ai-edge-litert", "tflite-runtime"]
+    )
     parser.add_argument("--peak", type=Path, help="a file that --write-peak wrote")
     parser.add_argument("--write-peak", type=Path, help="write the peak's file, and end")
     parser.add_argument("--json", type=Path, help="write the figures here too")

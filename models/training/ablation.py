@@ -251,7 +251,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     budget = (
         f"Each row: {stage.steps:,} steps of {stage.batch} crops of {stage.size} pixels ({shares}) "
         f"from random weights, seed {options.seed}, KDEF fold {options.fold} held out; int8 files "
-        f"of {DEVICE_SIZE} pixels timed in turns, median of {options.runs} runs on one thread."
+        f"of {DEVICE_SIZE} pixels timed in turns, median of {options.runs} runs on one thread. "
+        "Differences are paired by picture and redrawn by person. Colours are KDEF's alone: the "
+        "other sets are grey."
     )
     print(write_tables(table_of(options.out, done, options.runs), options.out, budget))
 

@@ -6,7 +6,6 @@ given its face head, quantized, and run through the device's classifier on those
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from edge_fea.vision.classifier import Classifier
 from models.training.data import FOLDS
 from models.training.driver import fingerprint, keep_settings, run, say
 from models.training.evaluate import classify
-from models.training.experiments import LOG, append, evaluation_row
+from models.training.experiments import LOG, append, command_line, evaluation_row
 from models.training.folds import CrossValidation, conclude
 from models.training.metrics import logits_of
 from models.training.negatives import Negatives
@@ -60,7 +59,8 @@ def parser() -> argparse.ArgumentParser:
         "--stage", action="append", help="of the preset (default: finetune-96 and settle)"
     )
     new.add_argument("--seed", type=int, default=1)
-    new.add_argument("--folds", default="0,1,2,3,4", help="which to do now (default: all)")
+    every = ",".join(map(str, range(FOLDS)))
+    new.add_argument("--folds", default=every, help="which to do now (default: %(default)s)")
     new.add_argument("--log", type=Path, default=LOG, help="the log (default: %(default)s)")
     new.add_argument("--note", default="", help="what to say of it in the log")
     new.add_argument("train", nargs="*", metavar="-- OPTIONS", help="further options of train")
@@ -147,10 +147,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         say(f"still to do: folds {', '.join(map(str, missing))}")
         return
     accuracies = conclude(CrossValidation(options.out))
-    command = ["python -m models.training.crossvalidate", *(arguments or sys.argv[1:])]
     minutes = (time.monotonic() - began) / 60
     row = evaluation_row(
-        "cross-validation", "all", minutes, accuracies, " ".join(map(str, command)), options.note
+        "cross-validation",
+        "all",
+        minutes,
+        accuracies,
+        command_line("crossvalidate", arguments),
+        options.note,
     )
     append(row, options.log)
 

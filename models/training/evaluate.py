@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from edge_fea.emotions import LABELS
 from edge_fea.vision.classifier import Classifier
 from models.training import readers
 from models.training.data import Crops
-from models.training.experiments import LOG, append, evaluation_row
+from models.training.experiments import LOG, append, command_line, evaluation_row
 from models.training.figures import draw_all
 from models.training.metrics import share_interval, softmax
 from models.training.negatives import Negatives
@@ -146,11 +145,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         draw_all(found, options.figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
-    command = ["python -m models.training.evaluate", *(arguments or sys.argv[1:])]
     minutes = (time.monotonic() - began) / 60
     append(
         evaluation_row(
-            manifest.name, options.fold, minutes, summary, " ".join(map(str, command)), options.note
+            manifest.name,
+            options.fold,
+            minutes,
+            summary,
+            command_line("evaluate", arguments),
+            options.note,
         ),
         options.log,
     )

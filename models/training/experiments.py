@@ -7,6 +7,8 @@ RUNS`` adds those of runs that were stopped, or made from a copy of the sources.
 import argparse
 import csv
 import json
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,21 +25,22 @@ COLUMNS = (
 )  # fmt: skip
 # Columns of a stage's log.csv that are no figures.
 _PROGRESS = {"stage", "step", "seconds", "rate"}
-# Options that say where things lie.
-_PLACES = {"--out", "--cache", "--log", "--figures", "--json"}
+# Options that say where things lie, and --note, which has a column of its own.
+_LEFT_OUT = {"--out", "--cache", "--log", "--figures", "--json", "--note"}
 
 
 def portable(command: str) -> str:
     """A command without this machine's folders: where things lie is nobody's business.
 
-    Options that only name an output are left out; of other paths the last two parts stay.
+    Options that only name an output, and notes, are left out; of other paths the last two parts
+    stay.
     """
-    kept, words = [], iter(command.split())
+    kept, words = [], iter(shlex.split(command))
     for word in words:
         option, equals, value = word.rpartition("=")
-        if option in _PLACES:
+        if option in _LEFT_OUT:
             continue
-        if value in _PLACES:
+        if value in _LEFT_OUT:
             next(words, None)
             continue
         parts = Path(value).parts
@@ -45,6 +48,12 @@ def portable(command: str) -> str:
             value = "/".join(parts[1:][-2:])
         kept.append(option + equals + value)
     return " ".join(kept)
+
+
+def command_line(module: str, arguments: Sequence[str] | None) -> str:
+    """The command as typed; ``arguments`` are None where they came from the keyboard."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return shlex.join(["python", "-m", f"models.training.{module}", *map(str, given)])
 
 
 def plain(values: Mapping[str, Any]) -> str:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import sys
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +26,7 @@ from models.training.data import (
     share_of,
     without_duplicates,
 )
-from models.training.experiments import LOG, append, run_row
+from models.training.experiments import LOG, append, command_line, run_row
 from models.training.loop import Batches, Trainer
 from models.training.network import NetworkConfig, build, normalise
 from models.training.presets import PRESETS, Stage
@@ -259,9 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if start is not None:
             model.load_weights(start)
         folder.mkdir(parents=True, exist_ok=True)
-        command = " ".join(["python -m models.training.train", *(arguments or sys.argv[1:])])
         run = {"network": config.to_json(), "seed": options.seed, "fold": options.fold}
-        run |= {"preset": options.preset, "stage": stage.name, "command": command}
+        run |= {"preset": options.preset, "stage": stage.name}
+        run |= {"command": command_line("train", arguments)}
         (folder / "run.json").write_text(json.dumps(run, indent=1) + "\n")
         trainer = Trainer(model, stage, folder, options.seed)
         if trainer.resume():

@@ -4,7 +4,7 @@ import csv
 import importlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,6 @@ pytest.importorskip(
     "tensorflow", reason="TensorFlow is not installed: pip install 'edge-fea[train]'"
 )
 
-from edge_fea.vision.classifier import Classifier
 from edge_fea.vision.manifest import Manifest
 from models.training import ablation, crossvalidate, data, evaluate, folds, quantize, train
 from models.training.experiments import read
@@ -40,66 +39,73 @@ def in_this_process(module: str, arguments: Sequence[object], log: Path) -> None
     named.main([*map(str, arguments), *few])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _tiny(small_data: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGE_FEA_DATA", str(small_data))
+        for name in ("tiny", "ablation"):
+            patch.setitem(PRESETS, name, Preset("for tests", (STEPS,), TINY))
+        patch.setattr(ablation, "DEVICE_SIZE", SIZE)
+        for module in (crossvalidate, ablation):
+            patch.setattr(module, "run", in_this_process)
+        # KDEF has four people here: two folds of two.
+        for module in (data, crossvalidate, folds):
+            patch.setattr(module, "FOLDS", 2)
+        # Plots take seconds, and evaluate's test draws them.
+        patch.setattr(folds, "draw_all", lambda *_: [])
+        yield
+
+
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
-    """A folder for runs, with start weights, false boxes, and a cache that later tests share."""
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for runs, with start weights, false boxes, and a cache that the tests share."""
     folder = tmp_path_factory.mktemp("runs")
     drawn_walls(60).save(folder / "negatives.npz")
     build(TINY).save_weights(folder / "start.weights.h5")
-    (folder / "data").symlink_to(small_data)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _tiny(monkeypatch: pytest.MonkeyPatch, small_data: Path) -> None:
-    monkeypatch.setenv("EDGE_FEA_DATA", str(small_data))
-    monkeypatch.setitem(PRESETS, "tiny", Preset("for tests", (STEPS,), TINY))
-    monkeypatch.setitem(PRESETS, "ablation", Preset("for tests", (STEPS,), TINY))
-    monkeypatch.setattr(ablation, "DEVICE_SIZE", SIZE)
-    for module in (crossvalidate, ablation):
-        monkeypatch.setattr(module, "run", in_this_process)
-    # KDEF has four people here: two folds of two.
-    for module in (data, crossvalidate, folds):
-        monkeypatch.setattr(module, "FOLDS", 2)
-
-
-@pytest.fixture(scope="module")
-def crossvalidated(place: Path) -> Path:
-    return place / "cv"
 
 
 def cross_validate(place: Path, *more: str) -> None:
     words = ["--preset", "tiny", "--stage", "train", "--start", place / "start.weights.h5"]
     words += ["--negatives", place / "negatives.npz", "--cache", place / "cache"]
-    words += ["--out", place / "cv", "--log", place / "log.csv", *more]
+    words += ["--out", place / "cv", "--log", place / "cv.csv", *more]
     crossvalidate.main([*map(str, words)])
 
 
-def test_cross_validation_holds_every_person_out_once_and_goes_on_where_it_stopped(
-    place: Path, crossvalidated: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[Path] = []  # plots take seconds, and evaluate's test draws them
-    monkeypatch.setattr(folds, "draw_all", lambda _, folder, __: drawn.append(folder))
+@pytest.fixture(scope="module")
+def crossvalidated(place: Path) -> Path:
+    """A cross-validation that was stopped after its first fold, and went on."""
     cross_validate(place, "--folds", "0")
-    assert not (crossvalidated / "results.json").exists()
-    cross_validate(place, "--folds", "0,1")
+    assert not (place / "cv" / "results.json").exists()
+    cross_validate(place)
+    return place / "cv"
 
+
+def test_cross_validation_holds_every_person_out_once(crossvalidated: Path) -> None:
     pooled = folds.CrossValidation(crossvalidated).pooled("frontal")
     assert sorted(pooled.people.tolist()) == sorted(["F01", "F02", "M01", "M02"] * 7)
+
+
+def test_cross_validation_goes_on_where_it_stopped(place: Path, crossvalidated: Path) -> None:
     assert (crossvalidated / "fold0" / "log.txt").read_text().split() == [
         "train", "face_head", "quantize",
     ]  # fmt: skip
-    results = json.loads((crossvalidated / "results.json").read_text())
-    assert "KDEF frontal, cross-validated by person" in results["scores"]
-    assert all(0 <= figure["value"] <= 1 for figure in results["figures"])
-    assert "### By fold" in (crossvalidated / "results.md").read_text()
-    assert drawn == [crossvalidated / "figures"]
-    assert [row["what"] for row in read(place / "log.csv")] == [
+    assert [row["what"] for row in read(place / "cv.csv")] == [
         "train tiny/train", "train tiny/train", "evaluate cross-validation",
     ]  # fmt: skip
 
 
-def test_cross_validation_refuses_to_pool_two_settings(place: Path) -> None:
+def test_cross_validation_writes_figures_for_the_manifest_and_tables_for_the_card(
+    crossvalidated: Path,
+) -> None:
+    results = json.loads((crossvalidated / "results.json").read_text())
+    assert "KDEF frontal, cross-validated by person" in results["scores"]
+    assert all(0 <= figure["value"] <= 1 for figure in results["figures"])
+    assert "### By fold" in (crossvalidated / "results.md").read_text()
+
+
+def test_cross_validation_refuses_to_pool_two_settings(place: Path, crossvalidated: Path) -> None:
+    assert crossvalidated.is_dir()
     with pytest.raises(SystemExit, match=r"other settings \(seed\)"):
         cross_validate(place, "--seed", "2")
 
@@ -174,12 +180,3 @@ def test_the_ablation_measures_each_row_and_does_none_twice(place: Path) -> None
     assert 0 <= float(colour["kdef_int8_value"]) <= 1
     assert (place / "ablation" / "rgb" / "log.txt").read_text().split() == ["train"]
     assert "94.2 %" in (place / "ablation" / "ablation.md").read_text()
-
-
-def test_the_device_takes_no_network_for_colours(place: Path) -> None:
-    assert (place / "ablation" / "rgb" / "trained.tflite").is_file()
-    manifest = json.loads((place / "made" / "tiny.json").read_text())
-    manifest["input"]["channels"] = 3
-    (place / "made" / "colour.json").write_text(json.dumps(manifest))
-    with pytest.raises(Exception, match="channels"):
-        Classifier(place / "made" / "colour.json")

@@ -50,8 +50,8 @@ def test_a_stopped_run_is_said_to_be_one(tmp_path: Path) -> None:
 
 def test_no_folder_of_the_machine_is_in_a_command() -> None:
     assert portable(
-        "train --stage a --start /srv/ann/runs/a/last.h5 --out /tmp/x --cache=/tmp/c "
-        "--folder wards=/data/wards --share wards=0.5 --start RUNS/a/b.h5"
+        "train --note 'a longer one' --stage a --start /srv/ann/runs/a/last.h5 --out /tmp/x "
+        "--cache=/tmp/c --folder wards=/data/wards --share wards=0.5 --start RUNS/a/b.h5"
     ) == (
         "train --stage a --start a/last.h5 --folder wards=data/wards --share wards=0.5 "
         "--start RUNS/a/b.h5"

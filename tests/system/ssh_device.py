@@ -134,7 +134,7 @@ class Device:
 
     def rows(self) -> list[Row]:
         """The audit trail, which must be whole; nothing before the first connection."""
-        if not self.trail.path.exists():
+        if not self.trail.path.exists() or not self.trail.path.stat().st_size:
             return []
         assert self.trail.faults() == []
         return self.trail.rows()

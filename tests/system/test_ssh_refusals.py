@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_fea.clinic.remote import VERBS
-from tests.system.ssh_device import Device, Watched, said
+from tests.system.ssh_device import SSHD, Device, Watched, said
 from tests.system.ssh_setting import free_port
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
@@ -54,6 +54,25 @@ def test_hostile_lines_are_refused_and_each_leaves_a_row(
     assert {action for action, _, _ in told} <= {*VERBS, "ssh"}
     assert "P0815" not in str(told)
     assert watched.connections() == len(HOSTILE[what])
+
+
+def test_sshd_understands_the_file_as_it_is_meant(device: Device) -> None:
+    subprocess.run(device.inside(SSHD, "-t"), check=True)
+    asked = "user=clinician,host=laptop,addr=192.0.2.1"
+    out = subprocess.check_output(device.inside(SSHD, "-T", "-C", asked), text=True)
+    effective = dict(line.split(" ", 1) for line in out.splitlines())
+    assert effective["forcecommand"] == f"{device.folder}/edge-fea clinic"
+    assert effective["authenticationmethods"] == "publickey"
+    assert effective["authorizedkeysfile"] == "/etc/edge-fea/clinicians"
+    for name in ("disableforwarding", "exposeauthinfo", "pubkeyauthentication"):
+        assert effective[name] == "yes"
+    for name in ("permittty", "permituserrc", "permittunnel", "permituserenvironment"):
+        assert effective[name] == "no"
+    for name in ("password", "kbdinteractive", "hostbased", "gssapi", "kerberos"):
+        assert effective[f"{name}authentication"] == "no"
+    for name in ("trustedusercakeys", "authorizedkeyscommand", "authorizedprincipalsfile"):
+        assert effective[name] == "none"
+    assert effective["acceptenv"] == "NOTHING"
 
 
 def test_a_login_gets_no_shell(device: Device, watched: Watched) -> None:
