@@ -149,7 +149,7 @@ def test_a_port_that_the_laptop_opens_leads_nowhere(device: Device, watched: Wat
             assert through.recv(2) == bytes([5, 0])
             through.sendall(greeting[1])
             assert b"SSH" not in b"".join(iter(lambda: through.recv(100), b""))
-        client.terminate()
+        client.kill()
     assert watched.connections() == 1
     assert watched.told() == []
 
