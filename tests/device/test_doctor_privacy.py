@@ -118,7 +118,7 @@ def test_files_are_looked_at_several_times(made: Made) -> None:
 @pytest.mark.parametrize(
     "target",
     [
-        "/home/pi/patient.jpg",
+        "/mnt/patient.jpg",
         "/tmp/tmpabc (deleted)",
         "/dev/shm/frames",
         "/dev/mmcblk0p2",
@@ -140,7 +140,7 @@ def test_a_file_that_is_open_at_one_look_only_is_seen(made: Made) -> None:
 
     def later(_: float) -> None:
         if next(looks) == 2:
-            opened(made, 20, "/home/pi/patient.jpg", WRITE)
+            opened(made, 20, "/mnt/patient.jpg", WRITE)
         elif (link := made.root / f"proc/{PID}/fd/20").is_symlink():
             link.unlink()
 
@@ -199,7 +199,7 @@ def test_who_may_not_look_is_told_so(made: Made, monkeypatch: pytest.MonkeyPatch
         ("7f00-7f01 rw-p 00000000 fe:00 9 /usr/lib/libc.so.6", State.OK),
         ("7f00-7f01 r--s 00000000 fe:00 9 /usr/share/cache", State.OK),
         ("7f00-7f01 rw-p 00000000 00:00 0", State.OK),
-        ("7f00-7f01 rw-s 00000000 fe:00 9 /home/pi/frames.raw", State.BAD),
+        ("7f00-7f01 rw-s 00000000 fe:00 9 /mnt/frames.raw", State.BAD),
         ("7f00-7f01 rw-s 00000000 00:18 9 /dev/shm/frames", State.BAD),
     ],
 )

@@ -1,103 +1,31 @@
-"""A patient is erased: rows, journals, copies; nothing is left, and others are untouched."""
+"""A patient is erased: rows and journals; nothing is left, and others are untouched."""
 
-import os
 import sqlite3
 import struct
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edge_fea.capture.clock import boot_id
 from edge_fea.errors import ErasureIncomplete, NotAllowed, NotFoundError, StoreBusy
-from edge_fea.store import erasure
 from edge_fea.store.audit import AuditEntry, AuditTrail
 from edge_fea.store.clips import ClipFilter, ClipReader, ClipRecorder
 from edge_fea.store.database import open_for_staff
 from edge_fea.store.dictionary import TABLES
-from edge_fea.store.erasure import Erased, copies_of, erase_patient, rows_of
+from edge_fea.store.erasure import erase_patient, rows_of
 from edge_fea.store.patients import Erasures, Stays
-from edge_fea.store.traces import Search, Traces, search, tables_of, traces_of
+from edge_fea.store.traces import search, tables_of
 from edge_fea.summary.record import ClipSummary
-from tests.clinic.simulated import Plan, simulate
 from tests.conftest import NOON, FakeClock
+from tests.store import erasure_factory
 from tests.store.clip_factory import make_clip
+from tests.store.erasure_factory import GONE, LONGER, OTHER, erase, everything, look, needles
 
-# One that others' pseudonyms contain, and that is short enough to be in any file by chance.
-GONE, LONGER, OTHER = "P7", "P70", "XP7"
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Days of three patients with baselines, stays, a reset and second series."""
-    path = tmp_path_factory.mktemp("recorded") / "a.db"
-    months = {GONE: 10, LONGER: 6, OTHER: 3}
-    for seed, (patient, month) in enumerate(months.items()):
-        simulate(
-            path, patient=patient, seed=seed, plan=Plan(days=6, first_day=date(2026, month, 1))
-        )
-    with ClipRecorder(path, busy_timeout=1, now=NOON) as recorder:
-        db = recorder.opened.db
-        dice = np.random.default_rng(1)
-        clips = list(db.query("SELECT clip_id FROM clips ORDER BY random() LIMIT 60"))
-        for clip in clips:
-            db.table("seconds").insert_all(
-                {"clip_id": clip["clip_id"], "second": second, "frames": 4}
-                | {
-                    f"p_{name[2:]}": float(p)
-                    for name, p in zip(_P, dice.dirichlet([1] * 7), strict=True)
-                }
-                for second in range(20)
-            )
-        for patient in months:
-            Stays(db).start(patient, NOON)
-            recorder._baselines.reset(patient, NOON)
-        Stays(db).end(NOON)
-    return path.read_bytes()
-
-
-_P = [column.name for column in TABLES["seconds"] if column.name.startswith("p_")]
-
-
-@pytest.fixture
-def path(tmp_path: Path, recorded: bytes) -> Path:
-    folder = tmp_path / "device"
-    folder.mkdir()
-    (folder / "edge-fea.db").write_bytes(recorded)
-    return folder / "edge-fea.db"
-
-
-def erase(path: Path, clock: FakeClock | None = None, patient: str = GONE) -> Erased:
-    return erase_patient(path, patient, busy_timeout=1, clock=clock or FakeClock())
-
-
-def everything(path: Path, but: str = "") -> dict[str, list[tuple]]:
-    """All values of all patients but one, and of all other tables."""
-    with closing(sqlite3.connect(path)) as db:
-        found = {}
-        owned = tables_of(db)
-        for table in TABLES:
-            if table == "erasures":
-                continue
-            condition = f"NOT ({owned[table]})" if table in owned and but else "1"
-            values = [but] if table in owned and but else []
-            found[table] = db.execute(
-                f"SELECT * FROM {table} WHERE {condition} ORDER BY 1, 2", values
-            ).fetchall()
-        return found
-
-
-def needles(path: Path) -> Traces:
-    with closing(sqlite3.connect(path)) as db:
-        return traces_of(db, GONE)
-
-
-def look(folder: Path, traces: Traces) -> Search:
-    return search([each for each in folder.rglob("*") if each.is_file()], traces)
+recorded, path = erasure_factory.recorded, erasure_factory.path
 
 
 def test_every_row_of_the_patient_goes_and_every_other_stays_as_it_is(path: Path) -> None:
@@ -310,87 +238,6 @@ def test_a_reader_of_an_older_state_keeps_it_in_the_journal_and_that_is_told(pat
         ):
             erase_patient(path, GONE, busy_timeout=0.1, clock=FakeClock())
         assert erase(path).search.found == {}
-
-
-# Copies.
-
-
-def backup(path: Path, reason: str = "upgrade") -> Path:
-    copy = path.with_name(f"{path.name}.before-{reason}-20261101T000000Z")
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("VACUUM INTO ?", [str(copy)])
-    return copy
-
-
-@pytest.mark.parametrize("reason", ["upgrade", "restore"])
-def test_in_backups_the_patient_is_erased_too_and_others_stay(path: Path, reason: str) -> None:
-    copy = backup(path, reason)
-    with closing(sqlite3.connect(copy)) as db:
-        # Of an older schema.
-        for table in ("seconds", "erasures", "baseline_resets"):
-            db.execute(f"DROP TABLE {table}")
-        others = db.execute("SELECT * FROM clips WHERE patient != ? ORDER BY 1", [GONE]).fetchall()
-    traces = needles(copy)
-    done = erase(path)
-    assert done.copies.backups == (copy,)
-    assert look(path.parent, traces).found == {}
-    with closing(sqlite3.connect(copy)) as db:
-        assert db.execute("SELECT * FROM clips ORDER BY 1").fetchall() == others
-        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
-def test_a_patient_who_is_only_in_a_backup_is_erased_there(path: Path) -> None:
-    copy = backup(path)
-    with open_for_staff(path, busy_timeout=1) as db, db.conn:
-        for table, condition in tables_of(db.conn).items():
-            db.conn.execute(f"DELETE FROM {table} WHERE {condition}", [GONE])
-    assert erase(path).rows > 1000
-    assert rows_of(copy, GONE, busy_timeout=1) == 0
-
-
-def test_damaged_copies_are_deleted_with_their_journals(path: Path) -> None:
-    names = ["damaged-20261101T000000Z", "damaged-20261101T000000Z-wal", "recovering", "restoring"]
-    damaged = [path.with_name(f"{path.name}.{name}") for name in names]
-    for each in damaged:
-        each.write_bytes(path.read_bytes()[:100_000])
-    done = erase(path)
-    assert set(done.copies.damaged) == set(damaged)
-    assert not any(each.exists() for each in damaged)
-
-
-def test_a_backup_that_is_damaged_is_deleted(path: Path) -> None:
-    copy = path.with_name(f"{path.name}.before-upgrade-20261101T000000Z")
-    copy.write_bytes(b"garbage " * 1000)
-    done = erase(path)
-    assert done.copies == erasure.Copies((), (copy,))
-    assert not copy.exists()
-
-
-def test_content_is_overwritten_before_a_file_is_deleted(path: Path) -> None:
-    damaged = path.with_name(f"{path.name}.damaged-1")
-    damaged.write_bytes(b"secret" * 500_000)
-    witness = path.with_name("witness")
-    os.link(damaged, witness)
-    erase(path)
-    assert witness.read_bytes() == bytes(3_000_000)
-
-
-def test_a_link_that_somebody_planted_is_not_followed(path: Path, tmp_path: Path) -> None:
-    victim = tmp_path / "victim"
-    victim.write_text("mine")
-    planted = path.with_name(f"{path.name}.damaged-1")
-    planted.symlink_to(victim)
-    erase(path)
-    assert victim.read_text() == "mine"
-    assert not planted.is_symlink()
-
-
-def test_copies_of_other_databases_are_left_alone(path: Path) -> None:
-    other = path.with_name("study.db.damaged-1")
-    other.write_bytes(b"not mine")
-    assert copies_of(path) == erasure.Copies((), ())
-    erase(path)
-    assert other.exists()
 
 
 def test_the_audit_trail_survives_and_is_searched_too(path: Path) -> None:
