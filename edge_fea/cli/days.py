@@ -3,17 +3,18 @@
 import csv
 import json
 import sys
-from datetime import datetime
-from typing import Any, get_args
+from datetime import date
+from typing import get_args
 
 import click
 from tabulate import tabulate
 
 from edge_fea.cli.context import Options, pass_options
-from edge_fea.cli.formats import FORMAT_OPTION, MOMENT
+from edge_fea.cli.formats import FORMAT_OPTION
+from edge_fea.cli.spans import span, span_options
 from edge_fea.errors import UnclearError
 from edge_fea.store.clips import ClipFilter, ClipReader
-from edge_fea.store.moments import happened, is_doubtful
+from edge_fea.store.hours import ClipsOfHour
 from edge_fea.store.rows import Row
 from edge_fea.summary.periods import (
     FIGURES,
@@ -26,11 +27,6 @@ from edge_fea.summary.periods import (
     weekly_trend,
 )
 
-_COLUMNS = (
-    *("start_utc", "utc_offset", "corrected_start_utc", "corrected_utc_offset"),
-    *("clock_synchronized", "duration_s", "valid_seconds", "sufficient", *FIGURES),
-)
-
 
 @click.command()
 @click.option(
@@ -40,16 +36,15 @@ _COLUMNS = (
     show_default=True,
     help="Hour of the day, part of the day, day, or week of local time.",
 )
-@click.option("--from", "start", type=MOMENT, help="Clips that start at or after this moment.")
-@click.option("--to", "end", type=MOMENT, help="Clips that start before this moment.")
+@span_options
 @click.option("--patient", help="Clips of this pseudonym.")
 @FORMAT_OPTION
 @pass_options
 def summary(
     options: Options,
     by: By,
-    start: datetime | None,
-    end: datetime | None,
+    first: date | None,
+    last: date | None,
     patient: str | None,
     form: str,
 ) -> None:
@@ -60,11 +55,12 @@ def summary(
     days with sufficient clips in enough parts of the day.
     """
     settings = options.settings()
+    start, end = span(first, last, settings)
     store = settings.store
     with ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader:
         wanted = ClipFilter(start, end, patient or _only(reader.patients(), "patient", "--patient"))
         _only(reader.networks(wanted), "network", "--from and --to between their changes")
-        clips = [_local(row) for row in reader.columns_of(_COLUMNS, wanted)]
+        clips = [_local(hour) for hour in reader.hours(FIGURES, wanted)]
     rows = [_row(by, period) for period in periods(clips, by)]
     if form == "json":
         click.echo(json.dumps(rows, indent=1))
@@ -87,16 +83,15 @@ def _only(names: list[str], what: str, option: str) -> str | None:
     return names[0] if names else None
 
 
-def _local(values: tuple[Any, ...]) -> LocalClip:
-    clip = dict(zip(_COLUMNS, values, strict=True))
-    # The offset that held when the clip was recorded, whatever the settings say now.
+def _local(hour: ClipsOfHour) -> LocalClip:
     return LocalClip(
-        happened(clip),
-        clip["duration_s"],
-        clip["valid_seconds"],
-        bool(clip["sufficient"]),
-        tuple(clip[name] for name in FIGURES),
-        not is_doubtful(clip),
+        hour.start,
+        hour.duration_s,
+        hour.valid_seconds,
+        hour.sufficient,
+        hour.means,
+        hour.synchronized,
+        hour.clips,
     )
 
 
@@ -153,10 +148,11 @@ def _contrasts(clips: list[LocalClip], least_dayparts: int) -> str:
             f"({trend.low:+.4f} to {trend.high:+.4f}), {trend.weeks} weeks, "
             f"seen {trend.coverage:.0%}"
         )
-    doubtful = sum(not clip.synchronized for clip in clips)
+    counted = sum(clip.clips for clip in clips)
+    doubtful = sum(clip.clips for clip in clips if not clip.synchronized)
     if doubtful:
         lines.append(
-            f"{doubtful} of {len(clips)} clips: the clock was not synchronized, so their hour and "
-            "day may be wrong"
+            f"{doubtful} of {counted} clips: the clock was not synchronized, so their hour "
+            "and day may be wrong"
         )
     return "\n".join(lines)

@@ -1,14 +1,14 @@
 """The command that writes clips for others: export."""
 
 import sys
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 
 import click
 
 from edge_fea.capture.clock import SystemClock
 from edge_fea.cli.context import Options, pass_options
-from edge_fea.cli.formats import MOMENT
+from edge_fea.cli.spans import span, span_options
 from edge_fea.clinic.export import FORMATS, Exported, Extras, Format, export_file, export_stream
 from edge_fea.clinic.export.redcap import MOST_INSTANCES
 from edge_fea.clinic.handover import on_record
@@ -34,8 +34,7 @@ _LISTED = "\n".join(f"{form.name:9} {form.about}" for form in FORMATS.values())
     required=True,
     help="Which format.",
 )
-@click.option("--from", "start", type=MOMENT, help="Clips that start at or after this moment.")
-@click.option("--to", "end", type=MOMENT, help="Clips that start before this moment.")
+@span_options
 @click.option("--patient", help="Clips of this pseudonym; all patients otherwise.")
 @click.option(
     "--sufficient/--insufficient", default=None, help="Clips seen enough for scores, or not."
@@ -61,8 +60,8 @@ _LISTED = "\n".join(f"{form.name:9} {form.about}" for form in FORMATS.values())
 def export(
     options: Options,
     form: str,
-    start: datetime | None,
-    end: datetime | None,
+    first: date | None,
+    last: date | None,
     patient: str | None,
     sufficient: bool | None,
     series: bool,
@@ -72,7 +71,9 @@ def export(
     """See ``help``, which lists the formats."""
     chosen, extras = FORMATS[form], Extras(series, first_instance)
     _refuse_unfit(chosen, extras, output)
-    store = options.settings().store
+    settings = options.settings()
+    start, end = span(first, last, settings)
+    store = settings.store
     entry = AuditEntry(options.actor(), "export", "begun", patient, start, end, form)
     with (
         ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader,

@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import datetime
 
 import click
 from tabulate import tabulate
@@ -48,42 +48,6 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]  # generic only in new
 
 
 MOMENT = _Moment()
-
-
-class _LocalDay(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
-    name = "day"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> date:
-        if isinstance(value, date):
-            return value
-        try:
-            text = str(value)
-            found = (date if len(text) == len("2026-11-22") else datetime).fromisoformat(text)
-        except ValueError:
-            self.fail(f"{value!r} is no day such as 2026-11-22, nor a moment of it", param, ctx)
-        if not 1970 <= found.year < 2200:
-            self.fail(f"{value!r} must lie between 1970 and 2200", param, ctx)
-        return found
-
-
-LOCAL_DAY = _LocalDay()
-"""A day of the patient's time zone, as people name it; or a moment, local without an offset."""
-
-
-def begin_of(value: date, zone: tzinfo) -> datetime:
-    """The midnight at which a day begins in ``zone``, in UTC; a moment is taken as it is."""
-    if not isinstance(value, datetime):
-        value = datetime.combine(value, time(), zone)
-    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
-
-
-def end_of(value: date, zone: tzinfo) -> datetime:
-    """The midnight at which a day ends in ``zone``, in UTC; a moment is taken as it is."""
-    if not isinstance(value, datetime):
-        value += timedelta(days=1)
-    return begin_of(value, zone)
 
 
 def clip_line(row: Row) -> str:

@@ -1,21 +1,20 @@
 """The command that makes a pack: pack."""
 
 import sys
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 
 import click
 
 from edge_fea.capture.clock import SystemClock, iso
 from edge_fea.cli.context import Options, pass_options
-from edge_fea.cli.formats import MOMENT
+from edge_fea.cli.spans import span, span_options
 from edge_fea.clinic.outlet import translated_output
 from edge_fea.clinic.packing import Packed, PackOrder, pack_into, pack_through
 
 
 @click.command()
-@click.option("--from", "start", type=MOMENT, help="Clips that start at or after this moment.")
-@click.option("--to", "end", type=MOMENT, help="Clips that start before this moment.")
+@span_options
 @click.option(
     "--since-last",
     is_flag=True,
@@ -31,8 +30,8 @@ from edge_fea.clinic.packing import Packed, PackOrder, pack_into, pack_through
 @pass_options
 def pack(
     options: Options,
-    start: datetime | None,
-    end: datetime | None,
+    first: date | None,
+    last: date | None,
     since_last: bool,
     patient: str | None,
     output: Path | None,
@@ -43,12 +42,12 @@ def pack(
     (HTML), the clips as CSV and FHIR, the data dictionary, and a manifest with hashes that the
     device signs. The running clip is left out. Each pack leaves its rows in the audit trail.
     """
-    if since_last and start is not None:
+    if since_last and first is not None:
         raise click.UsageError("--since-last says where to begin: leave out --from")
     if output is None and sys.stdout.isatty():
         raise click.UsageError("a pack is binary and would upset the terminal: give -o FOLDER")
-    order = PackOrder(options.actor(), patient, start, end, since_last)
     settings, trail, clock = options.settings(), options.trail(), SystemClock()
+    order = PackOrder(options.actor(), patient, *span(first, last, settings), since_last)
     if output is not None:
         done = pack_into(output, order, settings, trail, clock)
     else:

@@ -1,23 +1,18 @@
 """Commands that read the database: clips, show."""
 
 import json
-from datetime import datetime
+from datetime import date
 
 import click
 
 from edge_fea.cli.context import Options, pass_options
-from edge_fea.cli.formats import FORMAT_OPTION, MOMENT, describe, echo_clips
+from edge_fea.cli.formats import FORMAT_OPTION, describe, echo_clips
+from edge_fea.cli.spans import span, span_options
 from edge_fea.store.clips import ClipFilter, ClipReader
 
 
-def _reader(options: Options) -> ClipReader:
-    store = options.settings().store
-    return ClipReader(store.database, busy_timeout=store.busy_timeout_s)
-
-
 @click.command()
-@click.option("--from", "start", type=MOMENT, help="Clips that start at or after this moment.")
-@click.option("--to", "end", type=MOMENT, help="Clips that start before this moment.")
+@span_options
 @click.option("--patient", help="Clips of this pseudonym.")
 @click.option(
     "--sufficient/--insufficient", default=None, help="Clips seen enough for scores, or not."
@@ -28,17 +23,19 @@ def _reader(options: Options) -> ClipReader:
 @pass_options
 def clips(
     options: Options,
-    start: datetime | None,
-    end: datetime | None,
+    first: date | None,
+    last: date | None,
     patient: str | None,
     sufficient: bool | None,
     running: bool,
     limit: int | None,
     form: str,
 ) -> None:
-    """List clip summaries, the latest last. A moment without an offset is taken as UTC."""
-    wanted = ClipFilter(start, end, patient, sufficient, running)
-    with _reader(options) as reader:
+    """List clip summaries, the latest last. Days are those of the patient's time zone."""
+    settings = options.settings()
+    wanted = ClipFilter(*span(first, last, settings), patient, sufficient, running)
+    store = settings.store
+    with ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader:
         echo_clips(reader.clips(wanted, limit), form, reader.columns())
 
 
@@ -54,6 +51,7 @@ def clips(
 @pass_options
 def show(options: Options, clip: str, form: str) -> None:
     """Show one CLIP: its id, the beginning of it, or `last`."""
-    with _reader(options) as reader:
+    store = options.settings().store
+    with ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader:
         row = reader.clip(clip)
     click.echo(json.dumps(row, indent=1) if form == "json" else describe(row))

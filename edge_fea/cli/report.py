@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 import click
 
-from edge_fea.capture.clock import SystemClock, system_zone, zone_named
+from edge_fea.capture.clock import SystemClock
 from edge_fea.cli.context import Options, pass_options
-from edge_fea.cli.formats import LOCAL_DAY, begin_of, end_of
+from edge_fea.cli.spans import span, span_options
 from edge_fea.clinic.handover import on_record
 from edge_fea.clinic.outlet import HashingWriter, refuse_taken, translated_output, write_whole
 from edge_fea.clinic.report import render_html, write_pdf
@@ -20,8 +20,7 @@ from edge_fea.store.clips import ClipFilter, ClipReader
 
 
 @click.command()
-@click.option("--from", "first", type=LOCAL_DAY, help="First day, such as 2026-11-01, or a moment.")
-@click.option("--to", "last", type=LOCAL_DAY, help="Last day, which is included, or a moment.")
+@span_options
 @click.option("--patient", help="Clips of this pseudonym; needed where there are several.")
 @click.option(
     "--language",
@@ -55,11 +54,7 @@ def report(
     if pdf and output is None and sys.stdout.isatty():
         raise click.UsageError("a PDF would upset the terminal: give -o FILE.pdf")
     settings, clock = options.settings(), SystemClock()
-    zone = zone_named(settings.device.time_zone or system_zone())
-    start = None if first is None else begin_of(first, zone)
-    end = None if last is None else end_of(last, zone)
-    if start is not None and end is not None and start >= end:
-        raise click.UsageError("--from must lie before --to")
+    start, end = span(first, last, settings)
     store = settings.store
     form = "pdf" if pdf else "html"
     entry = AuditEntry(options.actor(), "report", "begun", patient, start, end, form)

@@ -13,6 +13,7 @@ import click
 
 from edge_fea.capture.clock import Clock
 from edge_fea.cli.context import Options
+from edge_fea.cli.spans import span
 from edge_fea.clinic.handover import on_record
 from edge_fea.clinic.outlet import HashingWriter, translated_output
 from edge_fea.clinic.remote import Request
@@ -97,12 +98,14 @@ def _command(context: click.Context, verb: str) -> click.Command:
 
 
 def _on_record(context: click.Context, entry: AuditEntry, trail: AuditTrail, clock: Clock) -> None:
-    asked = context.params
+    asked, visitor = context.params, context.find_object(Options)
+    assert visitor is not None
+    start, end = span(asked.get("first"), asked.get("last"), visitor.settings())
     entry = replace(
         entry,
         patient=asked.get("patient"),
-        start=asked.get("start"),
-        end=asked.get("end"),
+        start=start,
+        end=end,
         format=asked.get("form"),
     )
     with (

@@ -13,6 +13,7 @@ from edge_fea.errors import NotFoundError
 from edge_fea.store.baselines import Baselines
 from edge_fea.store.database import Opened, open_for_recording, writing
 from edge_fea.store.errors_from_sqlite import translated
+from edge_fea.store.hours import ClipsOfHour, hours_of
 from edge_fea.store.moments import HAPPENED, Moments, happened
 from edge_fea.store.patients import Erasures, Stays
 from edge_fea.store.reading import Reading
@@ -228,6 +229,19 @@ class ClipReader(Reading):
             for row in found:  # noqa: UP028
                 yield row
 
+    def hours(self, figures: Sequence[str], wanted: ClipFilter) -> Iterator[ClipsOfHour]:
+        """The wanted clips gathered into hours of local time, in no order."""
+        with translated(self._path):
+            yield from hours_of(self._db, figures, *wanted.where())
+
+    def sums_of(self, names: Sequence[str], wanted: ClipFilter) -> list[int]:
+        """The sum of each of these columns, which hold whole numbers, over the wanted clips."""
+        condition, values = wanted.where()
+        listed = ", ".join(f"sum({name})" for name in names)
+        with translated(self._path):
+            sql = f"SELECT {listed} FROM clips WHERE {condition}"  # noqa: S608
+            return [int(each or 0) for each in self._db.execute(sql, values).fetchone()]
+
     def seconds(self, wanted: ClipFilter) -> Iterator[Row]:
         """The second series of the wanted clips, where it was kept, with each clip's start."""
         condition, values = wanted.where()
@@ -302,8 +316,10 @@ class ClipReader(Reading):
             else:
                 found = list(
                     self._db.query(
-                        "SELECT * FROM clips WHERE substr(clip_id, 1, :length) = :name LIMIT 2",
-                        {"name": name, "length": len(name)},
+                        # The range lets SQLite look it up; the rest is exact.
+                        "SELECT * FROM clips WHERE clip_id BETWEEN :name AND :name || :last "
+                        "AND substr(clip_id, 1, :length) = :name LIMIT 2",
+                        {"name": name, "length": len(name), "last": "\U0010ffff"},
                     )
                 )
         if len(found) == 1 and name:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import combinations
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -37,9 +37,8 @@ FIGURES: Final[tuple[str, ...]] = (
 """The columns of clips that periods average."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalClip:
-    """What periods need to know of one clip."""
+class LocalClip(NamedTuple):
+    """What periods need to know of one clip, or of several of one hour that were gathered."""
 
     start: datetime
     """Aware, in the patient's zone as it was at that moment."""
@@ -52,6 +51,10 @@ class LocalClip:
 
     synchronized: bool = True
     """False where the clock was not known to be right: day and hour may be wrong."""
+
+    clips: int = 1
+    """How many clips stand here together; seconds are then sums, and figures means that are
+    weighted by valid seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +122,12 @@ def _period(name: str, clips: Sequence[LocalClip]) -> Period:
         means = dict(zip(FIGURES, averages.tolist(), strict=True))
     return Period(
         name=name,
-        clips=len(clips),
-        sufficient_clips=len(scored),
+        clips=sum(clip.clips for clip in clips),
+        sufficient_clips=sum(clip.clips for clip in scored),
         recorded_s=float(sum(clip.duration_s for clip in clips)),
         valid_seconds=sum(clip.valid_seconds for clip in clips),
         figures=means,
-        unsynchronized_clips=sum(not clip.synchronized for clip in clips),
+        unsynchronized_clips=sum(clip.clips for clip in clips if not clip.synchronized),
     )
 
 
@@ -168,12 +171,15 @@ def late_minus_midday(
     differences: list[float] = []
     compared: list[Period] = []
     for clips in days.values():
-        parts = {period.name: period for period in periods(clips, "daypart")}
-        if "late" in parts and "midday" in parts:
-            late, midday = (parts[name].figures[figure] for name in ("late", "midday"))
-            if late is not None and midday is not None:
-                differences.append(late - midday)
-                compared += [parts["late"], parts["midday"]]
+        parts: dict[str, list[LocalClip]] = {"late": [], "midday": []}
+        for clip in clips:
+            if (part := daypart(clip.start.hour)) in parts:
+                parts[part].append(clip)
+        late, midday = (_period(name, of_part) for name, of_part in parts.items())
+        high, low = late.figures[figure], midday.figures[figure]
+        if high is not None and low is not None:
+            differences.append(high - low)
+            compared += [late, midday]
     if len(differences) < 3:
         return None
     values = np.array(differences)

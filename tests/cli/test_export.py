@@ -81,7 +81,7 @@ def test_each_export_is_on_record_before_and_after(
 ) -> None:
     run(
         *("--database", database, "export", "--format", "csv", "-o", tmp_path / "out"),
-        *("--patient", "P07", "--from", "2026-11-01", "--to", "2026-12-01"),
+        *("--patient", "P07", "--from", "2026-11-01", "--to", "2026-11-30"),
     )
     begun, done = trail(database)
     assert [row["outcome"] for row in (begun, done)] == ["begun", "done"]

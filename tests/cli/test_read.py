@@ -111,6 +111,8 @@ def test_an_empty_file_is_told_as_a_database_without_clips(
         (("--to", "2026-11-22T12:05"), (0,)),
         (("--from", "2026-11-22T13:05+01:00", "--to", "2026-11-22T13:10+01:00"), (1,)),
         (("--from", "2026-11-23"), ()),
+        (("--from", "2026-11-22", "--to", "2026-11-22"), (0, 1, 2)),
+        (("--to", "2026-11-21"), ()),
     ],
 )
 def test_each_filter_leaves_the_clips_that_it_names(
@@ -119,11 +121,33 @@ def test_each_filter_leaves_the_clips_that_it_names(
     assert listed(run, database, *options) == ids(*places)
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "places"),
+    [
+        # The clips begin at 12:00, 12:05 and 12:10 in UTC: there it is past midnight already.
+        ("Pacific/Kiritimati", "2026-11-23", (0, 1, 2)),
+        ("Pacific/Kiritimati", "2026-11-22", ()),
+        ("Europe/Berlin", "2026-11-22", (0, 1, 2)),
+    ],
+)
+def test_a_day_is_one_of_the_patients_time_zone(
+    run: Run,
+    database: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    zone: str,
+    day: str,
+    places: tuple[int, ...],
+) -> None:
+    monkeypatch.setenv("EDGE_FEA_DEVICE__TIME_ZONE", zone)
+    assert listed(run, database, "--from", day, "--to", day) == ids(*places)
+
+
 @pytest.mark.parametrize("moment", ["yesterday", "22.11.2026", "0001-01-01T00:00+14:00"])
-def test_what_is_no_moment_is_a_wrong_command_line(run: Run, database: Path, moment: str) -> None:
+def test_what_is_no_day_is_a_wrong_command_line(run: Run, database: Path, moment: str) -> None:
     done = run("--database", database, "clips", "--from", moment)
     assert done.exit_code == 2
-    assert "is no ISO 8601 moment such as" in " ".join(done.stderr.split())
+    told = " ".join(done.stderr.split())
+    assert "is no day such as" in told or "must lie between 1970 and 2200" in told
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many"])
