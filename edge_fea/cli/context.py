@@ -32,10 +32,14 @@ class Options:
         """The settings with ``overrides`` (dotted keys; None is none) and the options on top."""
         from edge_fea.config.layers import load
 
+        return load(self.config_file, self.given(overrides))
+
+    def given(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What stands on the command line, by dotted key: ``overrides`` and the options."""
         given = {key: value for key, value in (overrides or {}).items() if value is not None}
         if self.database is not None:
             given["store.database"] = self.database
-        return load(self.config_file, given)
+        return given
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> "Settings":
         """The effective settings alone."""

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -67,7 +68,9 @@ def describe(row: Row) -> str:
         f"ended by {row['ended_by'] or '(running)'}{_clock_note(row)}",
         f"  patient {row['patient']}, device {row['device_id']}, network "
         f"{row['model_sha256'][:12]}, edge-fea {row['app_version']}",
-        f"  seen {row['valid_seconds']} of {row['duration_s']:.0f} s ({row['coverage']:.0%}): "
+        # A second is one that has begun: six of them within 5.2 s.
+        f"  seen {row['valid_seconds']} of {math.ceil(row['duration_s'])} s "
+        f"({row['coverage']:.0%}): "
         + ("enough for scores" if row["sufficient"] else "not enough for scores"),
         f"  {row['frames_due']} frames due:",
     ]

@@ -13,7 +13,7 @@ from edge_fea.cli.context import Options, pass_options
 from edge_fea.config.layers import default_file, leaves, load, toml_value
 from edge_fea.device.session import load_classifier
 from edge_fea.emotions import LABELS
-from edge_fea.errors import EdgeFeaError
+from edge_fea.errors import EdgeFeaError, NotFoundError
 from edge_fea.store import dictionary as data_dictionary
 from edge_fea.store.database import require_writable
 from edge_fea.vision.classifier import Classifier
@@ -37,10 +37,18 @@ def config(context: click.Context, default: bool) -> None:
 
 @config.command()
 @click.argument("file", type=click.Path(path_type=Path))
-def check(file: Path) -> None:
-    """Check a settings FILE, and that the database's folder can be written."""
-    settings = load(file, environment=False).settings
+@pass_options
+def check(options: Options, file: Path) -> None:
+    """Check a settings FILE, and what it names: database folder, network, source's file.
+
+    The global --database goes above what the file says, as it does when the device records.
+    """
+    settings = load(file, options.given(), environment=False).settings
     require_writable(settings.store.database)
+    load_classifier(settings)
+    path = settings.capture.path
+    if path is not None and not path.exists():
+        raise NotFoundError(f"capture.path: no such file or folder: {path}")
     click.echo(f"{file}: good")
 
 

@@ -101,6 +101,28 @@ def test_a_missing_database_folder_is_named(run: Run, file: Path, tmp_path: Path
     assert done.stderr == f"edge-fea: store.database: there is no folder {tmp_path / 'none'}\n"
 
 
+def test_the_database_of_the_command_line_goes_above(run: Run, file: Path, tmp_path: Path) -> None:
+    done = run("--database", tmp_path / "none" / "x.db", "config", "check", file)
+    assert done.exit_code == 73
+    assert f"there is no folder {tmp_path / 'none'}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('[vision]\nnetwork = "{missing}.tflite"\n' + GOOD, 72),
+        (GOOD.replace("[store]", 'source = "video"\npath = "{missing}.mp4"\n[store]'), 66),
+    ],
+)
+def test_what_the_file_names_must_be_there(
+    run: Run, file: Path, tmp_path: Path, text: str, code: int
+) -> None:
+    file.write_text(text.format(folder=tmp_path, missing=tmp_path / "missing"))
+    done = run("config", "check", file)
+    assert done.exit_code == code
+    assert str(tmp_path / "missing") in done.stderr
+
+
 def test_a_database_folder_that_cannot_be_written_is_named(
     run: Run, public_folder: Path, unprivileged: Callable[[], AbstractContextManager[None]]
 ) -> None:
