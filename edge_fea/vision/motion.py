@@ -7,8 +7,9 @@ import numpy.typing as npt
 from edge_fea.vision.boxes import Grey
 
 _SIDE = 48
-# Two frames a second apart are compared, whatever the frame rate; at slow and odd rates up to two.
-_LEAST_S, _MOST_S = 0.95, 1.95
+# The two frames whose distance is nearest to a second are compared, whatever the frame rate; at
+# slow and odd rates they can be this far apart.
+_LEAST_S, _MOST_S = 0.75, 1.95
 # Haar's boxes tremble by a few percent; a larger shift is no tremble and is not undone.
 _LARGEST_SHIFT = 4.0
 # What the shift brings in at the edges is left out.
@@ -21,6 +22,7 @@ class MotionEnergy:
     def __init__(self) -> None:
         self._before: npt.NDArray[np.float32] | None = None
         self._before_at = 0.0
+        self._last_at = 0.0
         self._window = cv2.createHanningWindow((_SIDE, _SIDE), cv2.CV_32F)
 
     def since_a_second_ago(self, crop: Grey, monotonic: float) -> float | None:
@@ -29,8 +31,10 @@ class MotionEnergy:
         None until a second has gone by since the frame that is remembered, and after a gap.
         Exposure is divided out; the box's tremble is undone by phase correlation.
         """
-        age = monotonic - self._before_at
-        if self._before is not None and age < _LEAST_S:
+        age, step = monotonic - self._before_at, monotonic - self._last_at
+        self._last_at = monotonic
+        # The next frame, a step later, may be nearer to a second than this one.
+        if self._before is not None and (age < _LEAST_S or age + step / 2.0 < 1.0):
             return None
         now = _normalised(crop)
         before, self._before, self._before_at = self._before, now, monotonic

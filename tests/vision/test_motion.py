@@ -1,5 +1,7 @@
 """Facial motion energy."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -53,6 +55,22 @@ def test_frames_are_compared_a_second_apart_whatever_the_rate(face: Grey) -> Non
         motion = MotionEnergy()
         values = [motion.since_a_second_ago(crop(face), n / rate) for n in range(5 * rate + 1)]
         assert sum(value is not None for value in values) == 5
+
+
+@pytest.mark.parametrize("rate", [2, 4, 10, 15, 20, 25, 29.97, 30])
+def test_a_steady_movement_has_the_same_energy_at_every_rate(face: Grey, rate: float) -> None:
+    def at(seconds: float) -> Grey:
+        brow = face.astype(np.float32)
+        brow[190:206, 290:350] += 12.0 * seconds  # so many levels of grey in each second
+        return crop(np.clip(np.rint(brow), 0, 255).astype(np.uint8))
+
+    def mean_energy(rate: float) -> float:
+        motion = MotionEnergy()
+        times = [n / rate for n in range(math.ceil(3 * rate) + 1)]
+        found = [motion.since_a_second_ago(at(time), time) for time in times]
+        return float(np.mean([value for value in found if value is not None]))
+
+    assert mean_energy(rate) == pytest.approx(mean_energy(1), rel=0.01)
 
 
 def test_after_a_gap_there_is_nothing_to_compare(face: Grey) -> None:
