@@ -27,6 +27,8 @@ CODES = {"AN": "angry", "DI": "disgust", "AF": "fear", "HA": "happy", "SA": "sad
 CODES |= {"SU": "surprise", "NE": "neutral"}
 PEOPLE = ("F03", "F11", "F24", "M06", "M13", "M28")
 SECONDS, RATE = 6, 4.0
+CLEAR = 0.3
+"""A lead of one label over the next that swaying and noise do not turn round."""
 
 pytestmark = pytest.mark.skipif(
     not KDEF.is_dir(), reason=f"the KDEF pictures are not in {KDEF} (set EDGE_FEA_DATA)"
@@ -71,18 +73,30 @@ def play(shots: list[Shot], settings: VisionSettings | None = None) -> list[list
     return played
 
 
-def label_of(name: str, stills: StillClassifier) -> str:
+def reading_of(name: str, stills: StillClassifier) -> tuple[str, float]:
+    """The network's label of a picture at rest, and by how much it leads."""
     reading = stills.read(picture(name)).reading
     assert reading is not None
-    return LABELS[int(reading.probabilities.argmax())]
+    second, first = np.sort(reading.probabilities)[-2:]
+    return LABELS[int(reading.probabilities.argmax())], float(first - second)
 
 
 def test_dwell_times_are_what_the_confusion_matrix_predicts() -> None:
     names = [f"A{person}{code}S" for person in PEOPLE for code in CODES]
     stills = StillClassifier(VisionSettings(), Classifier(default_network()))
-    predicted = Counter(dict.fromkeys(LABELS, 0))
+    # A second on the border to the next picture may go to either. A picture whose labels lie close
+    # together may get another one when it sways, or leave the place to the one before, as a label
+    # must lead by a tenth to take over.
+    least, most = Counter(dict.fromkeys(LABELS, 0)), Counter(dict.fromkeys(LABELS, 0))
+    unclear = 0
     for name in names:
-        predicted[label_of(name, stills)] += SECONDS
+        label, lead = reading_of(name, stills)
+        if lead > CLEAR:
+            least[label] += SECONDS - 1
+            most[label] += SECONDS + 1
+        else:
+            unclear += 1
+    assert unclear <= len(names) / 4, "too few clear pictures to predict anything from"
     accumulator = ClipAccumulator(0, RATE)
     for observations in play([Shot(name, SECONDS) for name in names]):
         for observation in observations:
@@ -92,11 +106,10 @@ def test_dwell_times_are_what_the_confusion_matrix_predicts() -> None:
     dwell = dict(zip(LABELS, figures.scores.time_course.dwell_s.tolist(), strict=True))
     assert sum(dwell.values()) == figures.coverage.valid_seconds
     assert figures.coverage.coverage > 0.95
-    # A second on the border between two pictures may go to either, and a label keeps its place
-    # until another leads by a tenth: one second a picture in all.
-    wrong = sum(abs(dwell[label] - predicted[label]) for label in LABELS) / 2
-    assert wrong <= len(names), (dwell, predicted)
-    assert sum(predicted.values()) == len(names) * SECONDS
+    for label in LABELS:
+        assert least[label] <= dwell[label], (label, dwell, least)
+    over = sum(max(0, dwell[label] - most[label]) for label in LABELS)
+    assert over <= unclear * (SECONDS + 1), (dwell, most)
 
 
 def test_gaps_are_exact() -> None:
