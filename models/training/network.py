@@ -26,7 +26,8 @@ Attention = Literal["none", "cam", "sam", "cbam"]
 class NetworkConfig:
     """What can be varied for the ablation; the defaults are the network that ships.
 
-    ``widths`` are the filters of the convolutions, ``convolutions`` how many of them are used.
+    ``widths`` are the filters of the convolutions, ``convolutions`` how many of them are used. A
+    2 x 2 max-pool follows each of the first ``pools`` of them, but never the last one.
     ``reduction`` is r, the bottleneck of the channel attention. ``head`` says how the feature map
     becomes a vector: "gap" averages over it (the same weights then serve every input size),
     "flatten" keeps each place apart. ``face_hidden`` is the hidden layer of the face check.
@@ -36,6 +37,7 @@ class NetworkConfig:
     channels: int = 1
     convolutions: int = 6
     widths: tuple[int, ...] = (32, 64, 96, 128, 160, 192)
+    pools: int = 5
     attention: Attention = "cbam"
     reduction: int = 8
     head: Literal["gap", "flatten"] = "gap"
@@ -49,8 +51,8 @@ class NetworkConfig:
                 f"convolutions is {self.convolutions}: allowed are 1 to {len(self.widths)}, "
                 "one for each of the widths"
             )
-        if self.size < 2 ** (self.convolutions - 1):
-            raise ValueError(f"size is {self.size}: too small for {self.convolutions - 1} pools")
+        if self.size < 2 ** min(self.pools, self.convolutions - 1):
+            raise ValueError(f"size is {self.size}: too small for {self.pools} pools")
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain values; ``from_json`` reads them back."""
@@ -133,7 +135,7 @@ def _convolutions(config: NetworkConfig, features: Any) -> Any:
         # Folded into the convolution by the converter.
         features = BatchNormalization(momentum=0.97, epsilon=1e-3, name=f"norm{number}")(features)
         features = layers.ReLU(name=f"relu{number}")(features)
-        if not last:
+        if not last and number <= config.pools:
             features = layers.MaxPooling2D(2, name=f"pool{number}")(features)
     return features
 

@@ -69,10 +69,11 @@ PRESETS = {
             Stage("pretrain-48", 48, 7000, WILD, rate=1.5e-3, warmup=200),
             Stage("pretrain-64", 64, 800, WILD, rate=6e-4, validate_every=800),
             Stage("pretrain-74", 74, 14000, WILD, rate=1.2e-3, warmup=200, strength=MILD),
-            Stage("pretrain-148", 148, 3000, WILD, rate=5e-4, strength=MILD),
+            Stage("pretrain-80", 80, 8000, WILD, rate=8e-4, strength=MILD),
             Stage("finetune-96", 96, 1500, ALL, rate=5e-4, ema=0.99, validate_every=400),
             Stage("settle", 148, 400, ALL, rate=4e-4, warmup=20, ema=0.98, validate_every=200),
         ),
+        NetworkConfig(size=80, pools=4),
     ),
     # One stage at one size: with flatten, weights cannot go from a size to another. At 96 pixels
     # the last map has 3 x 3 places, so that there is something for spatial attention to choose.

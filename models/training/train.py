@@ -96,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
         "--channels", type=int, choices=[1, 3],
         help="1 luma, as the device reads, or 3 red, green and blue (KDEF only has colours)",
     )  # fmt: skip
+    new.add_argument("--pools", type=int, help="max-pools, after the first so many convolutions")
     new.add_argument("--widths", help="filters of the convolutions, such as 32,64,96,128,160,192")
     new.add_argument(
         "--folder", action="append", default=[], metavar="NAME=PATH",
