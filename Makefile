@@ -8,15 +8,22 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit test-system test-appliance test-runtimes test-train clean
+.PHONY: help demo test lint unit test-system test-appliance test-runtimes test-train \
+	test-camera soak-camera test-arm64 bundle deb lock clean
 
 help:
 	@echo 'make demo           run the main job on a staged face video; prints the clips'
 	@echo 'make test           formatting, types, and all tests that need no server'
 	@echo 'make test-system    tests with real parts: file trace, small disk, kill -9 (root, strace)'
 	@echo 'make test-appliance the service under a real systemd in a container (root, nspawn)'
+	@echo 'make test-camera    picamera2 on a virtual camera: buffers, stall, restart (root, nspawn)'
+	@echo 'make soak-camera    hours of it, as a table of memory and open files (HOURS=2)'
+	@echo 'make test-arm64     install, upgrade, remove on emulated arm64 (root, half an hour)'
 	@echo 'make test-runtimes  the pipeline on tflite-runtime (Python 3.11)'
 	@echo 'make test-train     a tiny network from data to int8 (installs TensorFlow)'
+	@echo 'make bundle         all that a device needs, in one file (ARCH=amd64: for a PC)'
+	@echo 'make deb            the same as a Debian package'
+	@echo 'make lock           which packages a device gets, anew: deploy/requirements'
 	@echo 'make clean          remove environments and caches'
 
 $(BIN)/python:
@@ -43,13 +50,39 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest -n 2 -m 'not tensorflow and not system and not appliance' --cov --cov-report=term
+	$(BIN)/pytest -n 2 -m 'not tensorflow and not system and not appliance and not arm64 and not camera' --cov --cov-report=term
 
 test-system: $(VENV)/.installed-dev
 	$(BIN)/pytest -m system tests/system
 
 test-appliance: $(VENV)/.installed-dev
 	$(BIN)/pytest -m appliance tests/system
+
+# Debian's releases in arm64, with every instruction emulated.
+test-arm64: $(VENV)/.installed-dev
+	$(BIN)/pytest -s -m arm64 tests/system
+
+# Debian 13 with libcamera is fetched the first time, which takes some minutes.
+test-camera: $(VENV)/.installed-dev
+	$(BIN)/pytest -m camera tests/system
+
+HOURS ?= 2
+soak-camera: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.system.soak_camera --hours $(HOURS)
+
+ARCH ?= arm64
+bundle:
+	deploy/make-bundle.sh --arch $(ARCH) $(if $(DEBS),--debs $(DEBS))
+
+deb:
+	deploy/make-deb.sh --arch $(ARCH)
+
+lock: $(VENV)-lock/bin/uv
+	deploy/lock.sh $<
+
+$(VENV)-lock/bin/uv:
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet 'uv>=0.9'
 
 # tflite-runtime's last wheels are for Python 3.11 and need numpy 1; ai-edge-litert is taken out,
 # so that the environment is what a device with the older runtime has.
@@ -74,4 +107,4 @@ $(VENV)-train/.installed: pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-tflite $(VENV)-train .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-tflite $(VENV)-train $(VENV)-lock dist .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -108,6 +108,14 @@ def seen_seconds(dice, with_gaps: bool) -> np.ndarray:
     return np.flatnonzero(seen)
 
 
+def means_seen(series: np.ndarray, with_gaps: bool) -> np.ndarray:
+    """Each clip's means over the seconds that were seen of it, (runs, 7)."""
+    if not with_gaps:
+        return series.mean(axis=1)
+    dice = np.random.default_rng(len(series))
+    return np.stack([clip[seen_seconds(dice, with_gaps)].mean(axis=0) for clip in series])
+
+
 def bootstrap(dice, values: np.ndarray, draws: int = 200) -> tuple[float, float]:
     """Percentile interval of a moving-block bootstrap with blocks of n^(1/2) seconds."""
     n = len(values)
@@ -121,7 +129,7 @@ def coverage(dice, runs: int, setting: Setting) -> tuple[str, bool]:
     """A line of the table, and whether it is as it should be."""
     many = [setting.series(dice, 2000) for _ in range(3)]
     truth = np.mean([part.mean(axis=(0, 1)) for part in many], axis=0)
-    of_means = np.concatenate([part.mean(axis=1) for part in many]).var(axis=0)
+    of_means = np.concatenate([means_seen(part, setting.gaps) for part in many]).var(axis=0)
     n_eff = float((np.mean([part.var(axis=(0, 1)) for part in many], axis=0) / of_means)[6])
     held, sizes = [], []
     for run in setting.series(dice, runs):
@@ -218,6 +226,7 @@ def main() -> int:
     settings += [Setting(ar, 0.8, 1.0, rate) for rate in (1, 2, 10, 30)]
     settings += [Setting(two, dwell, 0.7) for dwell in (4, 10, 20, 40)]
     settings += [Setting(mixed, 0.0, noise) for noise in (0.0, 1.0)]
+    settings += [Setting(ar, phi, 1.0, rate) for rate in (1, 30) for phi in (0.9, 0.94, 0.96, 0.98)]
     print(f"{'':35}  n_eff  estim.  flagged  edge-fea  unflagd  bootstrap  naive")
     good = True
     for setting in settings:

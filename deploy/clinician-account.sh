@@ -18,7 +18,8 @@ if ! id "$account" >/dev/null 2>&1; then
     --comment 'Clinicians over SSH (edge-fea)' --password '*' "$account"
 fi
 # In the service's group: it may read the database, and nothing in that folder lets it write.
-usermod --append --groups "$service" "$account"
+id -nG "$account" | tr ' ' '\n' | grep -qx "$service" ||
+  usermod --append --groups "$service" "$account"
 chmod 0750 "$folder"
 
 # But for the audit trail, where each request leaves its rows.

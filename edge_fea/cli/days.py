@@ -12,7 +12,7 @@ from tabulate import tabulate
 from edge_fea.cli.context import Options, pass_options
 from edge_fea.cli.formats import FORMAT_OPTION
 from edge_fea.cli.spans import span, span_options
-from edge_fea.errors import UnclearError
+from edge_fea.errors import NotFoundError, UnclearError
 from edge_fea.store.clips import ClipFilter, ClipReader
 from edge_fea.store.hours import ClipsOfHour
 from edge_fea.store.rows import Row
@@ -58,7 +58,12 @@ def summary(
     start, end = span(first, last, settings)
     store = settings.store
     with ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader:
-        wanted = ClipFilter(start, end, patient or _only(reader.patients(), "patient", "--patient"))
+        known = reader.patients()
+        if patient is not None and patient not in known:
+            raise NotFoundError(
+                f"no clips of patient {patient}, but of {', '.join(known) or 'none'}"
+            )
+        wanted = ClipFilter(start, end, patient or _only(known, "patient", "--patient"))
         _only(reader.networks(wanted), "network", "--from and --to between their changes")
         clips = [_local(hour) for hour in reader.hours(FIGURES, wanted)]
     rows = [_row(by, period) for period in periods(clips, by)]

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import click
 import sqlite_utils
 from tabulate import tabulate
 
-from edge_fea.capture.clock import local_date
+from edge_fea.capture.clock import parse_iso, system_zone, zone_named
 from edge_fea.cli.context import Options, pass_options
 from edge_fea.cli.erase import erase
 from edge_fea.config import DeviceSettings, Settings
@@ -94,6 +94,7 @@ class _Work:
         self.name = None if name is None else load_value(DeviceSettings, "patient", name)
         self.model = load_classifier(self.settings).manifest.sha256
         self.now = datetime.now(UTC)
+        self.zone = zone_named(self.settings.device.time_zone or system_zone())
 
     @contextmanager
     def open(self, *, to_read: bool = False) -> Iterator[tuple[Baselines, str]]:
@@ -115,13 +116,13 @@ def show_baseline(options: Options, name: str | None) -> None:
         former = baselines.former_network(patient_name, work.model)
         clips, days = baselines.progress(patient_name, work.model, work.now)
     if held is not None:
-        click.echo(_page(held))
+        click.echo(_page(held, work.zone))
         return
     rule = baseline_rule(work.settings)
     if former is not None:
         click.echo(
             f"the network has changed since baseline {former['baseline_id']} of "
-            f"{former['made_utc'][:10]}: a new baseline is begun"
+            f"{_day(former['made_utc'], work.zone)}: a new baseline is begun"
         )
     click.echo(
         f"patient {patient_name} has no baseline yet: {clips} of {rule.least_clips} sufficient "
@@ -143,7 +144,7 @@ def update(options: Options, name: str | None) -> None:
             f"patient {patient_name}: not enough for a baseline ({clips} clips, {days} days)"
         )
     else:
-        click.echo(_page(made))
+        click.echo(_page(made, work.zone))
 
 
 @baseline.command()
@@ -153,7 +154,7 @@ def freeze(options: Options, name: str | None) -> None:
     """Let the present baseline hold until it is reset."""
     work = _Work(options, name)
     with work.open() as (baselines, patient_name):
-        click.echo(_page(baselines.freeze(patient_name, work.model, work.now)))
+        click.echo(_page(baselines.freeze(patient_name, work.model, work.now), work.zone))
 
 
 @baseline.command()
@@ -167,12 +168,16 @@ def reset(options: Options, name: str | None) -> None:
     click.echo(f"patient {patient_name}: a new baseline is begun")
 
 
-def _page(row: Row) -> str:
-    first, last = (local_date(row[key], "+00:00") for key in ("first_utc", "last_utc"))
+def _day(moment: str, zone: tzinfo) -> str:
+    return f"{parse_iso(moment).astimezone(zone):%Y-%m-%d}"
+
+
+def _page(row: Row, zone: tzinfo) -> str:
     lines = [
-        f"baseline {row['baseline_id']} of patient {row['patient']}, made {row['made_utc']}"
-        + (", frozen" if row["frozen"] else ""),
-        f"from {row['clips']} sufficient clips of {row['days']} days, {first} to {last}, "
+        f"baseline {row['baseline_id']} of patient {row['patient']}, "
+        f"made {_day(row['made_utc'], zone)}" + (", frozen" if row["frozen"] else ""),
+        f"from {row['clips']} sufficient clips of {row['days']} days, "
+        f"{_day(row['first_utc'], zone)} to {_day(row['last_utc'], zone)}, "
         f"network {row['model_sha256'][:12]}",
         tabulate(
             [

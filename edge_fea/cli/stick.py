@@ -24,8 +24,9 @@ from edge_fea.store.audit import AuditEntry
 
 # As long as a nurse needs to come back to the device.
 _SHOWN_S = 600.0
-# A pack of months on the slowest stick; the unit's own limit is above it.
-_LONGEST_FILL_S = 480
+# A first pack of a year on the slowest Pi; the unit's own limit is above it.
+_LONGEST_FILL_S = 1500
+_BUSY_S = 1800.0
 _MOUNT_POINT = Path("/run/edge-fea-stick")
 _SERIAL = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -160,18 +161,18 @@ def _on_record(options: Options, who: str) -> Iterator[dict[str, Any]]:
 def _signalled(options: Options) -> Iterator[None]:
     """The light says that the stick is written to, and then whether it is ready."""
     light = LightRequests(options.settings().indicator.requests, SystemClock())
-    _ask(light, USB_BUSY)
+    _ask(light, USB_BUSY, _BUSY_S)
     try:
         yield
     except BaseException:
-        _ask(light, USB_FAILED)
+        _ask(light, USB_FAILED, _SHOWN_S)
         raise
-    _ask(light, USB_DONE)
+    _ask(light, USB_DONE, _SHOWN_S)
 
 
-def _ask(light: LightRequests, sign: Sign) -> None:
+def _ask(light: LightRequests, sign: Sign, seconds: float) -> None:
     try:
-        light.ask(sign, _SHOWN_S)
+        light.ask(sign, seconds)
     except OSError as error:
         # No light is no reason for no pack; whoever looks into the journal learns of it.
         log.warning("the light cannot be asked for %s: %s", sign.name, error)

@@ -7,12 +7,10 @@ row ends. It means that something may have left.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-from edge_fea.capture.clock import Clock, parse_iso
+from edge_fea.capture.clock import Clock
 from edge_fea.errors import NotAllowed, NotFoundError, StoreError
 from edge_fea.store.audit import AuditEntry, AuditTrail
-from edge_fea.store.rows import Row
 
 
 @dataclass
@@ -28,6 +26,10 @@ class Receipt:
     note: str = ""
     patients: tuple[str, ...] = ()
     """The pseudonyms that what left is about, where all were asked for."""
+
+    after_place: int | None = None
+    to_place: int | None = None
+    """Of a pack: see ``AuditEntry``."""
 
 
 @contextmanager
@@ -56,35 +58,31 @@ def on_record(trail: AuditTrail, entry: AuditEntry, clock: Clock) -> Iterator[Re
     trail.append(_ended(entry, "done", receipt), clock.now())
 
 
-def since_last(trail: AuditTrail, who: str, patient: str | None = None) -> datetime | None:
-    """The moment up to which ``who`` has been given all clips of ``patient``, or of all, in packs.
+def received_to(trail: AuditTrail, who: str, patient: str | None = None) -> int:
+    """The place up to which ``who`` has been given all clips of ``patient``, or of all, in packs.
 
-    A pack that starts at or before this moment lacks nothing. None where a pack must begin with
-    the first clip. Packs of some other range move it only where they join on to it, and packs
-    that were found damaged afterwards (a ``failed`` row with their hash) not at all.
+    0 where a pack must begin with the first clip. It goes by the order in which clips were
+    recorded: a clock that is set back hides none. A pack of some other range moves it only where
+    it joins on to what was given before, and a pack that was found damaged afterwards (a
+    ``failed`` row with its hash) not at all.
     """
     try:
         rows = trail.rows()
         wanted = None if patient is None else trail.reference(patient)
     except NotFoundError:
-        return None
+        return 0
     asked = {row["seq"]: row["patient_refs"] for row in rows if row["outcome"] == "begun"}
     packs = [row for row in rows if (row["who"], row["action"]) == (who, "pack")]
     lost = {row["sha256"] for row in packs if row["outcome"] == "failed"} - {None}
-    covered: datetime | None = None
+    received = 0
     for row in packs:
-        if row["outcome"] != "done" or row["sha256"] in lost:
+        if row["outcome"] != "done" or row["sha256"] in lost or asked.get(row["ends"]) != wanted:
             continue
-        if asked.get(row["ends"]) == wanted:
-            covered = _further(covered, row)
-    return covered
-
-
-def _further(covered: datetime | None, row: Row) -> datetime | None:
-    start, end = (row[key] and parse_iso(row[key]) for key in ("from_utc", "to_utc"))
-    if end is None or (start is not None and (covered is None or start > covered)):
-        return covered
-    return end if covered is None else max(covered, end)
+        # A trail that an older edge-fea wrote has no places: everything is given once more.
+        after, to = row.get("after_place"), row.get("to_place")
+        if after is not None and to is not None and after <= received:
+            received = max(received, to)
+    return received
 
 
 def _ended(entry: AuditEntry, outcome: str, receipt: Receipt) -> AuditEntry:
@@ -96,4 +94,6 @@ def _ended(entry: AuditEntry, outcome: str, receipt: Receipt) -> AuditEntry:
         sha256=receipt.sha256,
         note=receipt.note,
         patients=receipt.patients,
+        after_place=receipt.after_place,
+        to_place=receipt.to_place,
     )

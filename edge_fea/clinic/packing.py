@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge_fea.capture.clock import Clock
 from edge_fea.clinic.export import FORMATS
 from edge_fea.clinic.export.form import PLAIN as PLAIN_EXPORT
-from edge_fea.clinic.handover import Receipt, on_record, since_last
+from edge_fea.clinic.handover import Receipt, on_record, received_to
 from edge_fea.clinic.keys import device_key
 from edge_fea.clinic.outlet import HashingWriter
 from edge_fea.clinic.pack import (
@@ -49,7 +49,7 @@ class PackOrder:
     start: datetime | None = None
     end: datetime | None = None
     since_last: bool = False
-    """Instead of ``start``: from where the packs that ``who`` has received leave off."""
+    """Instead of ``start``: what was recorded after the packs that ``who`` has received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +126,27 @@ def _ordered(
 ) -> Iterator[_Ready]:
     """Put the order on record, then see whether it is allowed, and gather what goes into it."""
     store, made = settings.store, clock.now()
-    start = since_last(trail, order.who, order.patient) if order.since_last else order.start
     with ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader:
+        received = received_to(trail, order.who, order.patient)
+        if received > reader.last_place():
+            # Of another database, that was here before this one.
+            received = 0
+        # Whoever asks for everything gets it whatever was received before.
+        after = received if order.since_last or order.start is not None else 0
+        recorded_after = received if order.since_last and received else None
+        wanted = ClipFilter(order.start, order.end, order.patient, after=recorded_after)
+        start = order.start if recorded_after is None else reader.first_start(wanted)
         end = _settled(reader, order.end, made)
         form = "plain" if not settings.clinic.recipients else "age"
         entry = AuditEntry(order.who, "pack", "begun", order.patient, start, end, form)
         with on_record(trail, entry, clock) as receipt:
             recipients = readers(settings.clinic)
             key = device_key(settings.clinic.signing_key)
-            selection = Selection(reader, ClipFilter(start, order.end, order.patient))
+            selection = Selection(reader, wanted)
             with reader.one_moment():
-                facts = _facts(selection, settings, made, end, receipt)
+                receipt.after_place = after
+                receipt.to_place = reader.complete_to(wanted, after)
+                facts = _facts(selection, settings, made, start, end, receipt)
                 receipt.patients = facts.patients
                 kind = ENCRYPTED if recipients else PLAIN
                 yield _Ready(
@@ -156,7 +166,12 @@ def _settled(reader: ClipReader, asked: datetime | None, now: datetime) -> datet
 
 
 def _facts(
-    selection: Selection, settings: Settings, made: datetime, end: datetime, receipt: Receipt
+    selection: Selection,
+    settings: Settings,
+    made: datetime,
+    start: datetime | None,
+    end: datetime,
+    receipt: Receipt,
 ) -> PackFacts:
     clips = selection.count()
     if not clips:
@@ -167,7 +182,7 @@ def _facts(
     return PackFacts(
         device_id=settings.device.identity(),
         made=made,
-        start=selection.wanted.start,
+        start=start,
         end=end,
         patients=tuple(selection.patients()),
         networks=tuple(selection.reader.networks(selection.wanted)),

@@ -1,7 +1,7 @@
 """What is to leave the device: whose clips, of which period."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_fea.store.clips import ClipFilter, ClipReader
 from edge_fea.store.rows import Row
@@ -28,5 +28,4 @@ class Selection:
 
     def of(self, patient: str) -> "Selection":
         """The same period, one patient only."""
-        wanted = ClipFilter(self.wanted.start, self.wanted.end, patient, self.wanted.sufficient)
-        return Selection(self.reader, wanted)
+        return Selection(self.reader, replace(self.wanted, patient=patient))

@@ -43,9 +43,12 @@ class CaptureSettings(_Section):
         float, _number(1, 60, "Seconds without a frame after which the camera has stalled.")
     ] = 5.0
     rotation: Annotated[
-        Literal[0, 180], Field(description="How the Pi camera is mounted, degrees.")
+        Literal[0, 90, 180, 270],
+        Field(description="Degrees, clockwise, by which the picture is turned to be upright."),
     ] = 0
-    mirror: Annotated[bool, Field(description="Whether the picture is mirrored.")] = False
+    mirror: Annotated[
+        bool, Field(description="Swap left and right, once the picture is upright.")
+    ] = False
     exposure: Annotated[
         Literal["normal", "long"],
         Field(description="long lets the Pi camera expose up to 120 ms, for dim rooms."),

@@ -17,6 +17,7 @@ from edge_fea.store.audit import AuditTrail
 from edge_fea.store.database import RecorderLock, require_writable
 from edge_fea.store.errors_from_sqlite import translated
 from edge_fea.store.integrity import is_sound, unused
+from edge_fea.store.order import begin_anew
 from edge_fea.store.traces import tables_of
 
 
@@ -45,6 +46,7 @@ def restore(backup: Backup, database: Path, trail: Path, now: datetime) -> Resto
         fresh = database.with_name(database.name + ".restoring")
         _copy(backup.path / DATABASE, fresh, backup.manifest.files[DATABASE].sha256)
         try:
+            _count_on(fresh)
             aside = _set_aside(database, now) if database.exists() else None
         except BaseException:
             fresh.unlink()
@@ -79,6 +81,12 @@ def erased_since(database: Path, trail: AuditTrail, made_utc: str) -> list[str]:
             for (name,) in db.execute(f'SELECT DISTINCT patient FROM "{table}"')  # noqa: S608
         }
     return sorted(name for name in names if trail.reference(name) in erased)
+
+
+def _count_on(fresh: Path) -> None:
+    """No clip is to have the place of one that was recorded after the backup, and handed over."""
+    with translated(fresh), closing(sqlite_utils.Database(fresh).conn) as db:
+        begin_anew(sqlite_utils.Database(db))
 
 
 def _set_aside(database: Path, now: datetime) -> Path:

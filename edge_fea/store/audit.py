@@ -25,7 +25,7 @@ import sqlite_utils
 
 from edge_fea.capture.clock import iso
 from edge_fea.errors import NotFoundError, SchemaTooNew, StoreDamaged, StoreError
-from edge_fea.store.audit_schema import FIRST, GUARDS, STEPS, migrations
+from edge_fea.store.audit_schema import ADDED, FIRST, GUARDS, STEPS, migrations
 from edge_fea.store.errors_from_sqlite import translated
 from edge_fea.store.rows import Row
 
@@ -63,6 +63,12 @@ class AuditEntry:
 
     ends: int | None = None
     """The row that said ``begun``."""
+
+    after_place: int | None = None
+    """Of a pack: the place in the order of recording that it follows on from."""
+
+    to_place: int | None = None
+    """Of a pack: the place up to which it lacks no clip recorded after ``after_place``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +263,8 @@ def _row(db: sqlite_utils.Database, entry: AuditEntry, now: datetime) -> Row:
         "sha256": entry.sha256,
         "note": _plain(entry.note),
         "previous": last[0] if last else FIRST,
+        "after_place": entry.after_place,
+        "to_place": entry.to_place,
     }
     return row | {"chain": _chain(row)}
 
@@ -295,7 +303,11 @@ def _these(first: int, last: int) -> str:
 
 def _chain(row: Row) -> str:
     # Every column but the hash itself; as JSON, so that no two rows read alike.
-    values = {name: value for name, value in row.items() if name != "chain"}
+    values = {
+        name: value
+        for name, value in row.items()
+        if name != "chain" and not (name in ADDED and value is None)
+    }
     text = json.dumps(values, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -9,7 +9,11 @@ migrations = Migrations("edge_fea_audit")
 FIRST = "0" * 64
 """What stands for the hash before the first row."""
 
-STEPS = ("0001_audit",)
+STEPS = ("0001_audit", "0002_places")
+
+ADDED = ("after_place", "to_place")
+"""Columns of a later step. They are in a row's hash where they hold something: the hashes of older
+rows stay what they were."""
 
 # What makes the file append-only for whoever does not take these away, which then shows.
 # audit_follows: without it, INSERT OR REPLACE removes a row and no DELETE trigger is asked.
@@ -49,3 +53,10 @@ def create_audit(db: sqlite_utils.Database) -> None:
     db.conn.execute("INSERT INTO audit_key VALUES (?)", [secrets.token_hex(32)])
     for statement in GUARDS.values():
         db.conn.execute(statement)
+
+
+@migrations(name=STEPS[1])
+def add_places(db: sqlite_utils.Database) -> None:
+    """Which clips a pack holds, by the order in which they were recorded."""
+    for name in ADDED:
+        db.conn.execute(f"ALTER TABLE audit ADD COLUMN {name} INTEGER")

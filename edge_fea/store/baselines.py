@@ -7,8 +7,10 @@ from typing import Any
 import sqlite_utils
 
 from edge_fea.capture.clock import iso, local_date, parse_iso
+from edge_fea.config.settings import UNASSIGNED
 from edge_fea.errors import NotAllowed, NotFoundError
 from edge_fea.store.moments import HAPPENED, HAPPENED_OFFSET, happened
+from edge_fea.store.patients import Stays
 from edge_fea.store.rows import Row
 from edge_fea.summary.baseline import (
     BASELINE_INDICES,
@@ -33,7 +35,12 @@ class Baselines:
         self.rule = rule
 
     def holding(self, patient: str, model_sha256: str, at: datetime) -> Row | None:
-        """The row of the baseline that holds for a clip that starts ``at`` this moment."""
+        """The row of the baseline that holds for a clip that starts ``at`` this moment.
+
+        Clips from between two stays have none: they may be of anybody.
+        """
+        if self._between_stays(patient):
+            return None
         found = self._db.query(
             "SELECT * FROM baselines WHERE patient = :patient AND model_sha256 = :model "
             "AND made_utc <= :at AND made_utc > :reset ORDER BY frozen DESC, made_utc DESC LIMIT 1",
@@ -77,8 +84,11 @@ class Baselines:
     def update(self, patient: str, model_sha256: str, now: datetime) -> Row | None:
         """Make a new baseline from the clips of the last days; None without enough of them.
 
-        Raises NotAllowed where a frozen one holds: the new one would never be used.
+        None between two stays too, whose clips may be of anybody. Raises NotAllowed where a frozen
+        one holds: the new one would never be used.
         """
+        if self._between_stays(patient):
+            return None
         held = self.holding(patient, model_sha256, now)
         if held and held["frozen"]:
             raise NotAllowed(
@@ -142,6 +152,10 @@ class Baselines:
                 {"patient": patient, "model": model_sha256, "since": since, "now": iso(now)},
             )
         )
+
+    def _between_stays(self, patient: str) -> bool:
+        # Where no stay was ever begun, the device stands with one person who was never named.
+        return patient == UNASSIGNED and Stays(self._db).used()
 
     def _last_reset(self, patient: str, at: datetime) -> str:
         (moment,) = self._db.execute(

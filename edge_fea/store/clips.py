@@ -1,27 +1,32 @@
 """The table of clip summaries: written by the recorder, read by everybody else."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edge_fea.capture.clock import iso
-from edge_fea.emotions import LABELS
+from edge_fea.capture.clock import parse_iso
 from edge_fea.errors import NotFoundError
 from edge_fea.store.baselines import Baselines
+from edge_fea.store.clip_filter import ClipFilter
 from edge_fea.store.database import Opened, open_for_recording, writing
 from edge_fea.store.errors_from_sqlite import translated
 from edge_fea.store.hours import ClipsOfHour, hours_of
-from edge_fea.store.moments import HAPPENED, Moments, happened
+from edge_fea.store.moments import HAPPENED, Moments, happened, is_doubtful
+from edge_fea.store.order import complete_to, last_place
 from edge_fea.store.patients import Erasures, Stays
 from edge_fea.store.reading import Reading
 from edge_fea.store.retention import Retention
 from edge_fea.store.rows import Row, row_of
+from edge_fea.store.series import SecondSeries
 from edge_fea.store.snapshot import copy_selected
 from edge_fea.summary.baseline import DEFAULT_RULE, BaselineRule
 from edge_fea.summary.record import ClipSummary, EndedBy
+
+__all__ = ["ClipFilter", "ClipReader", "ClipRecorder"]
+
+_ALL = ClipFilter()
 
 
 class ClipRecorder:
@@ -51,7 +56,7 @@ class ClipRecorder:
         self.retention = Retention(self._db, path)
         self._moments = Moments(self._db)
         self._keep_series = keep_series
-        self._series_days = series_days
+        self._series = SecondSeries(self._db, self.retention, series_days)
         self._version = -1
         self._present: str | None = None
         try:
@@ -89,11 +94,11 @@ class ClipRecorder:
             row |= self._baselines.scores_for(row)
             self._clips.upsert(row, pk="clip_id")
             if self._keep_series:
-                self._save_series(clip)
+                self._series.save(clip)
             if clip.ended_by is not None:
                 end = happened(row) + timedelta(seconds=clip.figures.duration_s)
                 self._baselines.update_daily(row["patient"], row["model_sha256"], end)
-                self._drop_old_series(end)
+                self._series.drop_old(row, end, doubtful=is_doubtful(row))
         return True
 
     def patient_present(self) -> str | None:
@@ -131,28 +136,6 @@ class ClipRecorder:
             former = self._baselines.former_network(patient, model_sha256)
         return str(former["model_sha256"]) if former else None
 
-    def _drop_old_series(self, now: datetime) -> None:
-        self._db.execute(
-            "DELETE FROM seconds WHERE clip_id IN "  # noqa: S608
-            f"(SELECT clip_id FROM clips WHERE {HAPPENED} < ?)",
-            [iso(now - timedelta(days=self._series_days))],
-        )
-
-    def _save_series(self, clip: ClipSummary) -> None:
-        series = clip.figures.series
-        rows = [
-            {
-                "clip_id": clip.clip_id,
-                "second": int(second),
-                "frames": int(frames),
-                **{f"p_{label}": float(p) for label, p in zip(LABELS, means, strict=True)},
-            }
-            for second, frames, means in zip(
-                series.seconds, series.frames, series.means, strict=True
-            )
-        ]
-        self._db.table("seconds").upsert_all(rows, pk=("clip_id", "second"))
-
     def close(self) -> None:
         """Close the database and let another process record."""
         with translated(self._path):
@@ -165,35 +148,6 @@ class ClipRecorder:
             for clip_id in left:
                 self._clips.update(clip_id, {"ended_by": EndedBy.POWER_LOSS})
         return left
-
-
-@dataclass(frozen=True, slots=True)
-class ClipFilter:
-    """Which clips; everything that is None is no condition."""
-
-    start: datetime | None = None
-    """Clips that started at or after this moment, by the best that is known of it."""
-
-    end: datetime | None = None
-    """Clips that started before this moment."""
-
-    patient: str | None = None
-    sufficient: bool | None = None
-    running: bool = False
-    """Whether the running clip counts too."""
-
-    def where(self) -> tuple[str, dict[str, object]]:
-        """The condition in SQL, and its values."""
-        conditions: dict[str, object] = {
-            f"{HAPPENED} >= :start": iso(self.start) if self.start else None,
-            f"{HAPPENED} < :end": iso(self.end) if self.end else None,
-            "patient = :patient": self.patient,
-            "sufficient = :sufficient": self.sufficient,
-        }
-        used = {text: value for text, value in conditions.items() if value is not None}
-        terms = [*used, *([] if self.running else ["ended_by IS NOT NULL"])]
-        values = {text.rpartition(":")[2]: value for text, value in used.items()}
-        return " AND ".join(terms) or "1", values
 
 
 class ClipReader(Reading):
@@ -269,7 +223,7 @@ class ClipReader(Reading):
         with translated(self._path):
             copy_selected(self._db, path, condition, values, series=series)
 
-    def patients(self, wanted: ClipFilter = ClipFilter()) -> list[str]:
+    def patients(self, wanted: ClipFilter = _ALL) -> list[str]:
         """The pseudonyms that have such clips."""
         return self._distinct("patient", wanted)
 
@@ -282,6 +236,26 @@ class ClipReader(Reading):
                 values,
             ).fetchone()
         return int(found)
+
+    def first_start(self, wanted: ClipFilter) -> datetime | None:
+        """When the first of the wanted clips began; None without one."""
+        condition, values = wanted.where()
+        with translated(self._path):
+            (found,) = self._db.execute(
+                f"SELECT min({HAPPENED}) FROM clips WHERE {condition}",  # noqa: S608
+                values,
+            ).fetchone()
+        return parse_iso(found) if found else None
+
+    def last_place(self) -> int:
+        """The latest place in the order of recording: ``order.last_place``."""
+        with translated(self._path):
+            return last_place(self._db)
+
+    def complete_to(self, wanted: ClipFilter, after: int) -> int:
+        """Up to which place after ``after`` the wanted clips lack none: ``order.complete_to``."""
+        with translated(self._path):
+            return complete_to(self._db, wanted, after)
 
     def networks(self, wanted: ClipFilter) -> list[str]:
         """The networks that the wanted clips were read with, by SHA-256."""

@@ -122,7 +122,23 @@ _AUDIT = (
     Column("note", "text", "Why it was refused or failed, or how many rows went"),
     Column("previous", "text", "Hash of the row before; zeros for the first"),
     Column(
-        "chain", "text", "Hash of this row", formula="SHA-256 of all other columns, as sorted JSON"
+        "chain",
+        "text",
+        "Hash of this row",
+        formula="SHA-256 of all other columns, as sorted JSON; without after_place and to_place "
+        "where they are null",
+    ),
+    Column(
+        "after_place",
+        "integer",
+        "Of a pack: the place in clip_order that it follows on from; 0 for the first clip",
+        nullable=True,
+    ),
+    Column(
+        "to_place",
+        "integer",
+        "Of a pack: the place up to which it lacks no clip that was recorded after after_place",
+        nullable=True,
     ),
 )
 
@@ -135,6 +151,11 @@ _CLOCK_CHECKS = (
     ),
 )
 
+_CLIP_ORDER = (
+    Column("place", "integer", "Place in the order of recording, which no clock changes", low=1),
+    Column("clip_id", "text", "The clip"),
+)
+
 TABLES: dict[str, tuple[Column, ...]] = {
     "clips": CLIPS,
     "stays": _STAYS,
@@ -143,6 +164,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "seconds": _SECONDS,
     "erasures": _ERASURES,
     "clock_checks": _CLOCK_CHECKS,
+    "clip_order": _CLIP_ORDER,
     "data_dictionary": _DICTIONARY,
 }
 """All tables of the database that hold data."""
@@ -158,6 +180,7 @@ TABLE_MEANINGS: dict[str, str] = {
     "seconds": "The second series, where `store.keep_series` is on.",
     "erasures": "When a patient was erased; who it was is in no table.",
     "clock_checks": "When somebody said that the clock was right.",
+    "clip_order": "In which order the clips were recorded.",
     "data_dictionary": "This page, within the database.",
     "audit": "What left the device, and what was refused; in a file of its own, `*-audit.db`.",
 }

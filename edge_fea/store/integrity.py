@@ -87,8 +87,9 @@ def _copy_readable(path: Path, fresh: Path) -> tuple[int, list[str]]:
         # Tables and indexes come from the present schema, whatever is left of the damaged one.
         migrations.apply(sqlite_utils.Database(target))
         with target:
-            # What explains the columns is written anew; it is nobody's data.
-            for table in [name for name in TABLES if name != "data_dictionary"]:
+            # What explains the columns is written anew; it is nobody's data. The clips get places
+            # of their own, since nobody can say what was recorded last.
+            for table in [name for name in TABLES if name not in ("data_dictionary", "clip_order")]:
                 copied, whole = _copy_table(source, target, table)
                 rows += copied
                 if not whole:

@@ -30,9 +30,10 @@ class Stays:
         None where no stay was ever begun: then the settings' ``device.patient`` holds. It must not
         hold again after the first stay, or the next person in the bed is recorded under its name.
         """
-        return self.present() or (UNASSIGNED if self._used() else None)
+        return self.present() or (UNASSIGNED if self.used() else None)
 
-    def _used(self) -> bool:
+    def used(self) -> bool:
+        """Whether a stay was ever begun on this device."""
         if self._db.table("stays").count_where():
             return True
         # The stays there were may all have been those of somebody who was erased.

@@ -16,6 +16,7 @@ from edge_fea.config.settings import UNASSIGNED
 from edge_fea.store.database import empty_journal, writing
 from edge_fea.store.errors_from_sqlite import translated
 from edge_fea.store.moments import HAPPENED
+from edge_fea.store.order import FORGET
 
 # A clock that nothing has set is believed once the device has recorded for so long by it.
 _PROBATION_DAYS = 7
@@ -109,6 +110,8 @@ class Retention:
                     resets=self._run(_RESETS, values),
                     stays=self._run(_STAYS, {**values, "nobody": UNASSIGNED}),
                 )
+                if removed.clips:
+                    self._run(FORGET, {})
             if removed:
                 empty_journal(self._db, wait=wait)
         return removed

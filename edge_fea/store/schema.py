@@ -142,6 +142,33 @@ def add_corrected_starts(db: sqlite_utils.Database) -> None:
     )
 
 
+@migrations(name="0007_clip_order")
+def create_clip_order(db: sqlite_utils.Database) -> None:
+    """The order in which clips were recorded. See ``store.order``."""
+    db.conn.execute(
+        "CREATE TABLE clip_order (place INTEGER PRIMARY KEY AUTOINCREMENT, clip_id TEXT NOT NULL) "
+        "STRICT"
+    )
+    # Another database may have been here before, whose places are on record: counted on from now.
+    db.conn.execute(
+        "INSERT INTO sqlite_sequence (name, seq) VALUES ('clip_order', "
+        "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"
+    )
+    db.conn.execute("INSERT INTO clip_order (clip_id) SELECT clip_id FROM clips ORDER BY rowid")
+    db.conn.execute(
+        "CREATE TRIGGER clips_in_order AFTER INSERT ON clips "
+        "BEGIN INSERT INTO clip_order (clip_id) VALUES (NEW.clip_id); END"
+    )
+
+
+@migrations(name="0008_baseline_of_doubt")
+def add_baseline_of_doubt(db: sqlite_utils.Database) -> None:
+    """What is usual for the network's doubt too; baselines from before have none."""
+    for name in ("median_doubt_bits", "mad_doubt_bits"):
+        db.table("baselines").add_column(name, float)
+    db.table("clips").add_column("z_doubt_bits", float)
+
+
 def known() -> set[str]:
     """The names of all steps that this version has."""
     memory = sqlite_utils.Database(memory=True)

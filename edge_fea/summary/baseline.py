@@ -14,6 +14,7 @@ BASELINE_INDICES: Final[tuple[str, ...]] = (
     "transitions_per_min",
     "motion_energy",
     "variety_bits",
+    "doubt_bits",
 )
 """The columns of a clip that have a baseline, and a z-score ``z_<name>`` against it."""
 

@@ -6,7 +6,9 @@ that it reaches in simulation (``benchmarks/interval_coverage.py`` prints it bes
 and a moving-block bootstrap).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +29,7 @@ _EVIDENCE_OF_TWO = 2.0
 _ROUNDS = 8
 # Variances below this are rounding: nothing varied.
 _ROUNDING = 1e-18
-# The variance is itself estimated, from about a fifth as many degrees of freedom as there are
-# effective seconds: what makes the intervals cover 95 % in simulation.
+# Degrees of freedom for each effective second from which a variance is estimated.
 _FREEDOM = 0.2
 MINIMUM_N_EFF = 10.0
 """Below this many effective seconds a figure stands on little, and is flagged."""
@@ -64,17 +65,22 @@ def mean_interval(seconds: npt.NDArray[np.int64], values: Floats) -> MeanInterva
     to the sample autocovariances of the first lags by least squares, weighted by their number of
     pairs; these are first corrected for the mean having been estimated from the same seconds,
     which lowers each by about the variance of the mean (Percival 1993), in a few rounds.
-    The interval is Student's t on the logit scale, so that it stays within [0, 1], with the
-    degrees of freedom that simulation asks for.
+    The interval is Student's t on the logit scale, so that it stays within [0, 1]. A slow process
+    is known from few of its ups and downs however much noise hides them, so the degrees of freedom
+    are those of the fitted processes put together (Satterthwaite 1946), each with a fifth of its
+    own effective seconds: what makes the intervals cover 95 % in simulation.
     """
     n = len(values)
     mean = float(values.mean())
-    share = _variance_share(seconds, values - mean)
+    share, known_from = _variance_share(seconds, values - mean)
     n_eff = min(float(n), 1.0 / share)
     variance = float(values.var()) * share / (1.0 - share) if n > 1 else 0.0
     if variance <= _ROUNDING or not 0.0 < mean < 1.0:
         return MeanInterval(mean, mean, mean, n_eff)
-    reach = t_point(_FREEDOM * n_eff) * np.sqrt(variance) / (mean * (1.0 - mean))
+    # A slow process that is not there is fitted now and then: without the floor, such clips would
+    # get intervals that say nothing.
+    freedom = _FREEDOM * max(known_from, min(n_eff, MINIMUM_N_EFF))
+    reach = t_point(freedom) * np.sqrt(variance) / (mean * (1.0 - mean))
     centre = np.log(mean / (1.0 - mean))
     low, high = (float(1.0 / (1.0 + np.exp(-(centre + side)))) for side in (-reach, reach))
     return MeanInterval(mean, low, high, n_eff)
@@ -85,34 +91,59 @@ def t_point(freedom: float) -> float:
     return float(np.interp(1.0 / max(freedom, 1.0), 1.0 / _FREEDOMS[::-1], _POINTS[::-1]))
 
 
-def _variance_share(seconds: npt.NDArray[np.int64], deviations: Floats) -> float:
-    """Variance of the mean over the variance of one second: 1 / n_eff, from 1 / n to 1 / 2."""
+def _variance_share(seconds: npt.NDArray[np.int64], deviations: Floats) -> tuple[float, float]:
+    """Variance of the mean over the variance of one second: 1 / n_eff, from 1 / n to 1 / 2.
+
+    Also from how many effective seconds that is known.
+    """
     n = len(deviations)
     least = 1.0 / n
     span = int(seconds[-1] - seconds[0]) + 1
     lags = min(_LAGS, span - 1)
     if n < 4 or lags < 1:
-        return max(least, 0.5) if n > 1 else 1.0
+        return (max(least, 0.5), 1.0) if n > 1 else (1.0, 1.0)
     series, present = np.zeros(span), np.zeros(span)
     series[seconds - seconds[0]] = deviations
     present[seconds - seconds[0]] = 1.0
     products, pairs = _lagged(series), np.rint(_lagged(present))
     covariances = products / np.maximum(pairs, 1.0)
     if covariances[0] <= _ROUNDING:
-        return least
+        return least, float(n)
     fit = _Fit(pairs, lags)
-    share = least
+    share, processes = least, list[_Process]()
     for _ in range(_ROUNDS):
         lowered = share / (1.0 - share)
         rho = (covariances[1 : lags + 1] / covariances[0] + lowered) / (1.0 + lowered)
-        correlated = fit.pair_sum(rho)
-        if correlated is None:
-            return least
-        new = float(np.clip((n + correlated) / n**2, least, 0.5))
-        if abs(new - share) < 1e-6:
-            return new
-        share = new
-    return share
+        processes = fit.processes(rho)
+        before, correlated = share, sum(each.strength * each.pair_sum for each in processes)
+        share = float(np.clip((n + correlated) / n**2, least, 0.5))
+        if abs(share - before) < 1e-6:
+            break
+    return share, _known_from(n, processes)
+
+
+class _Process(NamedTuple):
+    """A process among those that the seconds are taken to be made of."""
+
+    strength: float
+    """Its share of the variance of one second."""
+
+    pair_sum: float
+    """Its autocorrelation summed over all pairs of different seconds."""
+
+
+def _known_from(n: int, processes: Sequence[_Process]) -> float:
+    """Effective seconds behind the variance of the mean (Satterthwaite 1946, eq. 17).
+
+    The variance is the sum of those of the processes and of the noise that is left.
+    """
+    noise = (1.0 - sum(each.strength for each in processes)) / n
+    variances = [each.strength * (n + each.pair_sum) / n**2 for each in processes]
+    spread = noise**2 / n + sum(
+        variance**2 * (n + each.pair_sum) / n**2
+        for variance, each in zip(variances, processes, strict=True)
+    )
+    return float((noise + sum(variances)) ** 2 / spread)
 
 
 class _Fit:
@@ -131,22 +162,22 @@ class _Fit:
         # What a decay of strength 1 adds to the sum over all pairs of seconds.
         self._one_sums, self._two_sums = 2.0 * one @ pairs[1:], 2.0 * two @ pairs[1:]
 
-    def pair_sum(self, rho: Floats) -> float | None:
-        """The fitted autocorrelation summed over all pairs; None for independent seconds."""
+    def processes(self, rho: Floats) -> list[_Process]:
+        """What fits the autocorrelations best: none (independent seconds), one, or two."""
         energy = float((self._weight * rho * rho).sum())
         projected = (self._weight * self._one * rho).sum(axis=1)
         strength = np.clip(projected / np.maximum(self._energy, 1e-12), 0.0, 1.0)
         errors = energy - 2.0 * strength * projected + strength**2 * self._energy
         best = int(errors.argmin())
         if energy - errors[best] < _EVIDENCE:
-            return None
+            return []
         both = self._two_processes(rho, energy)
         if both is not None and errors[best] - both[0] > _EVIDENCE_OF_TWO:
             return both[1]
-        return float(strength[best] * self._one_sums[best])
+        return [_Process(float(strength[best]), float(self._one_sums[best]))]
 
-    def _two_processes(self, rho: Floats, energy: float) -> tuple[float, float] | None:
-        """The best pair's error and pair sum; None where no pair has two allowed strengths."""
+    def _two_processes(self, rho: Floats, energy: float) -> tuple[float, list[_Process]] | None:
+        """The best pair and its error; None where no pair has two allowed strengths."""
         moments = (self._weight * self._two) @ rho
         fast, slow = self._gram[_FAST, _FAST], self._gram[_SLOW, _SLOW]
         cross, m_fast, m_slow = self._gram[_FAST, _SLOW], moments[_FAST], moments[_SLOW]
@@ -160,8 +191,10 @@ class _Fit:
         errors = energy - 2.0 * (a * m_fast + b * m_slow)
         errors += a * a * fast + 2.0 * a * b * cross + b * b * slow
         best = int(np.where(allowed, errors, np.inf).argmin())
-        total = a[best] * self._two_sums[_FAST[best]] + b[best] * self._two_sums[_SLOW[best]]
-        return float(errors[best]), float(total)
+        return float(errors[best]), [
+            _Process(float(strength[best]), float(self._two_sums[decay[best]]))
+            for strength, decay in ((a, _FAST), (b, _SLOW))
+        ]
 
 
 def _lagged(values: Floats) -> Floats:

@@ -18,11 +18,19 @@ from tests.conftest import NOON, FakeClock
 PADDED = 192  # libcamera pads rows to multiples of 64
 
 
+def transform_of(hflip: bool = False, vflip: bool = False) -> SimpleNamespace:
+    """Stands for libcamera.Transform."""
+    return SimpleNamespace(hflip=hflip, vflip=vflip)
+
+
 class Camera:
     """Stands for picamera2.Picamera2: 160 x 120, rows padded, a frame every quarter second."""
 
     failing_at = ""
     frames_until_stall = 5
+    format = "YUV420"
+    flips = True
+    camera_controls = ("AeExposureMode", "FrameDurationLimits")
 
     def __init__(self, number: int) -> None:
         self.calls: list[str] = []
@@ -51,7 +59,9 @@ class Camera:
         self._may("configure")
 
     def camera_configuration(self) -> dict[str, Any]:
-        return {"lores": {"size": (160, 120)}}
+        # What libcamera made of what was asked for.
+        transform = self.asked["transform"] if self.flips else transform_of()
+        return {"lores": {"size": (160, 120), "format": self.format}, "transform": transform}
 
     def start(self) -> None:
         self._may("start")
@@ -73,6 +83,7 @@ class Camera:
         self.most_out = max(self.most_out, self.out)
         planes = np.full((180, PADDED), 255, np.uint8)  # Y, then U and V below it
         planes[:120, :160] = 70
+        planes[0, 0] = 90  # the upper left corner
         try:
             yield SimpleNamespace(make_array=lambda stream: {"lores": planes}[stream])
         finally:
@@ -86,7 +97,7 @@ def _camera_software(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
     made_here = type("Picamera2", (Camera,), {})
     monkeypatch.setattr(Camera, "shared_clock", clock, raising=False)
     monkeypatch.setattr(picamera2, "Picamera2", made_here, raising=False)
-    libcamera.Transform = lambda **flips: flips  # type: ignore[attr-defined]
+    libcamera.Transform = transform_of  # type: ignore[attr-defined]
     exposure = SimpleNamespace(Long="the long exposure mode")
     libcamera.controls = SimpleNamespace(AeExposureModeEnum=exposure)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "picamera2", picamera2)
@@ -121,28 +132,92 @@ def test_long_exposure_is_asked_for_by_libcameras_name(clock: FakeClock) -> None
     assert controls["AeExposureMode"] == "the long exposure mode"
 
 
-@pytest.mark.parametrize(
-    ("rotation", "mirror", "flips"),
-    [
-        (0, False, {"hflip": False, "vflip": False}),
-        (0, True, {"hflip": True, "vflip": False}),
-        (180, False, {"hflip": True, "vflip": True}),
-        (180, True, {"hflip": False, "vflip": True}),
-    ],
-)
-def test_rotation_and_mirror_are_done_by_the_camera(
-    clock: FakeClock, rotation: int, mirror: bool, flips: dict[str, bool]
+FLIPS = [
+    (0, False, (False, False)),
+    (0, True, (True, False)),
+    (180, False, (True, True)),
+    (180, True, (False, True)),
+]
+
+
+@pytest.mark.parametrize(("rotation", "mirror", "flips"), FLIPS)
+def test_half_a_turn_and_mirror_are_done_by_the_camera(
+    clock: FakeClock, rotation: int, mirror: bool, flips: tuple[bool, bool]
 ) -> None:
     settings = CaptureSettings.model_validate({"rotation": rotation, "mirror": mirror})
-    with open_source(settings, clock):
-        assert Camera.made.asked["transform"] == flips
+    with open_source(settings, clock) as source:
+        asked = Camera.made.asked["transform"]
+        assert (asked.hflip, asked.vflip) == flips
+        # It stands as the camera gave it: not turned once more.
+        assert next(source.frames()).pixels[0, 0] == 90
+
+
+@pytest.mark.parametrize(("rotation", "mirror", "flips"), FLIPS)
+def test_a_camera_that_does_not_flip_is_helped(
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    rotation: int,
+    mirror: bool,
+    flips: tuple[bool, bool],
+) -> None:
+    monkeypatch.setattr(Camera, "flips", False)
+    settings = CaptureSettings.model_validate({"rotation": rotation, "mirror": mirror})
+    with open_source(settings, clock) as source:
+        pixels = next(source.frames()).pixels
+    row, column = 119 if flips[1] else 0, 159 if flips[0] else 0
+    assert pixels[row, column] == 90
+    assert (pixels == 90).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("rotation", "mirror", "corner"),
+    [(90, False, (0, 119)), (90, True, (0, 0)), (270, False, (159, 0)), (270, True, (159, 119))],
+)
+def test_a_quarter_turn_is_not_asked_of_the_camera(
+    clock: FakeClock, rotation: int, mirror: bool, corner: tuple[int, int]
+) -> None:
+    settings = CaptureSettings.model_validate({"rotation": rotation, "mirror": mirror})
+    with open_source(settings, clock) as source:
+        asked = Camera.made.asked["transform"]
+        pixels = next(source.frames()).pixels
+    assert (asked.hflip, asked.vflip) == (False, False)
+    assert pixels.shape == (160, 120)
+    assert pixels[corner] == 90
+
+
+@pytest.mark.parametrize("given", ["NV12", "NV21", "YVU420"])
+def test_another_format_with_its_luma_first_will_do(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setattr(Camera, "format", given)
+    with pi_camera(clock) as source:
+        assert next(source.frames()).pixels.mean() == pytest.approx(70, abs=0.1)
+
+
+@pytest.mark.parametrize("given", ["YUYV", "RGB888", "MJPEG", "R8"])
+def test_any_other_format_is_refused_and_the_camera_closed(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setattr(Camera, "format", given)
+    with pytest.raises(SourceUnavailable, match=f"in the format {given} where YUV420"):
+        pi_camera(clock).__enter__()
+    assert Camera.made.calls[-1] == "close"
+
+
+def test_long_exposure_is_refused_where_the_camera_has_none(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Camera, "camera_controls", ("FrameDurationLimits",))
+    with pytest.raises(SourceUnavailable, match=r'capture\.exposure = "normal"'):
+        pi_camera(clock, exposure="long").__enter__()
+    assert Camera.made.calls[-1] == "close"
 
 
 def test_rows_are_cut_to_the_size_that_the_camera_took(clock: FakeClock) -> None:
     with pi_camera(clock) as source:
         pixels = next(source.frames()).pixels
     assert (pixels.shape, pixels.dtype) == ((120, 160), np.uint8)
-    assert (pixels == 70).all()
+    assert (pixels.ravel()[1:] == 70).all()
 
 
 def test_frames_carry_the_clocks_times(clock: FakeClock) -> None:

@@ -184,7 +184,7 @@ def test_who_waits_in_vain_is_told_to_come_back_and_is_on_record(ask: Ask, datab
 
 @pytest.mark.parametrize(
     ("which", "words"),
-    [(signal.SIGALRM, "not done within 1 s"), (signal.SIGTERM, "ended from outside")],
+    [(signal.SIGALRM, "not done within"), (signal.SIGTERM, "ended from outside")],
 )
 def test_a_session_that_is_ended_says_so_and_leaves_a_failed_row(
     ask: Ask, database: Path, monkeypatch: pytest.MonkeyPatch, which: signal.Signals, words: str
@@ -201,6 +201,32 @@ def test_a_session_that_is_ended_says_so_and_leaves_a_failed_row(
     assert done.exit_code == 75
     assert words in done.stderr
     assert told(trail(database)) == [("clips", "begun", ""), ("clips", "failed", "SessionEnded")]
+
+
+def test_a_session_that_goes_on_sending_has_more_time(
+    ask: Ask, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work, counted = threading.Event(), []
+
+    def written() -> int:
+        # Nothing when it begins; much when its time is up.
+        counted.append(len(counted) * 10 * command.SLOWEST_BYTES_S)
+        if len(counted) > 1:
+            at_work.set()
+        return counted[-1]
+
+    monkeypatch.setattr(command, "LONGEST_S", 1)
+    monkeypatch.setattr(command, "_written", written)
+    monkeypatch.setattr("edge_fea.cli.read.echo_clips", lambda *_: at_work.wait(60))
+    assert ask("clips").exit_code == 0
+    assert len(counted) == 2
+    assert told(trail(database)) == [("clips", "begun", ""), ("clips", "done", "")]
+
+
+def test_what_a_process_has_written_is_counted() -> None:
+    before = command._written()
+    os.write(os.open(os.devnull, os.O_WRONLY), bytes(100_000))
+    assert command._written() >= before + 100_000
 
 
 def test_the_former_signal_handlers_come_back(ask: Ask) -> None:

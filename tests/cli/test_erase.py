@@ -67,7 +67,7 @@ def test_it_asks_first_and_tells_what_is_to_go(run: Run, database: Path) -> None
     damaged.write_bytes(b"x")
     refused = asked(database, "n\n")
     assert refused.exit_code == 1
-    assert "patient P07: 3 rows are to be removed" in refused.output
+    assert "patient P07: 6 rows are to be removed" in refused.output
     assert f"to be deleted, damaged or half made: {damaged}" in refused.output
     assert patients(database) == ["P07", "P08"]
     assert damaged.exists()
@@ -79,7 +79,7 @@ def test_it_asks_first_and_tells_what_is_to_go(run: Run, database: Path) -> None
 def test_what_was_done_is_told_and_on_record(run: Run, database: Path) -> None:
     done = run("--database", database, "patient", "erase", "P07", "--yes")
     assert done.exit_code == 0, done.output
-    assert done.output.startswith("patient P07: 3 rows removed\n")
+    assert done.output.startswith("patient P07: 6 rows removed\n")
     assert "for pseudonym, clips and figures: 0 found" in done.output
     begun, ended = trail(run, database)
     assert (begun["action"], begun["outcome"], ended["outcome"]) == ("erase", "begun", "done")

@@ -131,6 +131,12 @@ def test_clips_of_an_unsynchronized_clock_are_counted_and_told(database: Path) -
     assert "5 of 72 clips: the clock was not synchronized" in output
 
 
+def test_a_summary_of_somebody_unknown_names_who_is_known(database: Path) -> None:
+    fill(database, 1)
+    told = edge_fea(database, "summary", "--patient", "P7", code=66)
+    assert "no clips of patient P7, but of P07" in told
+
+
 def test_a_summary_of_nothing_says_so(database: Path) -> None:
     edge_fea(database, "patient", "start", "P07")
     assert edge_fea(database, "summary").startswith("no clips")

@@ -14,8 +14,15 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 from hypothesis import HealthCheck, given, settings
 
-from edge_fea.clinic.export.fhir import COMPONENTS, NOTE, SYSTEM, code_system, observation
-from edge_fea.store.clip_columns import CLIPS
+from edge_fea.clinic.export.fhir import (
+    COMPONENTS,
+    NOTE,
+    SYSTEM,
+    _observation_line,
+    code_system,
+    observation,
+)
+from edge_fea.store.clip_columns import CLIPS, SCORES
 from edge_fea.store.moments import happened
 from edge_fea.store.rows import row_of
 from tests.clinic.export_factory import MIXED, any_rows, by_id, export, fresh, insert, record
@@ -43,6 +50,7 @@ def components(clip: dict) -> dict[str, dict]:
 def back(clip: dict) -> dict:
     """The row that an Observation was made of."""
     row = {
+        **{column.name: None for column in SCORES if "dataAbsentReason" in clip},
         "clip_id": clip["identifier"][0]["value"],
         "patient": clip["subject"]["identifier"]["value"],
     }
@@ -134,23 +142,39 @@ def test_a_reason_stands_only_where_a_value_is_absent(bundle: dict) -> None:
             assert len(values) == (0 if "dataAbsentReason" in each else 1)
 
 
-def test_the_reason_says_whether_there_was_anything_to_know(bundle: dict) -> None:
-    unseen = next(
-        clip
-        for clip in map(components, resources(bundle, "Observation"))
-        if not clip["sufficient"]["valueBoolean"]
+def test_a_clip_that_was_not_seen_enough_says_so_once_and_has_no_scores(bundle: dict) -> None:
+    seen, unseen = (
+        next(
+            clip
+            for clip in resources(bundle, "Observation")
+            if components(clip)["sufficient"]["valueBoolean"] is wanted
+        )
+        for wanted in (True, False)
     )
-    reasons = {
-        name: unseen[name]["dataAbsentReason"]["coding"][0]["code"]
-        for name in ("mean_happy", "dominant", "baseline_id", "boot_id", "corrected_start_utc")
-    }
-    assert reasons == {
-        "mean_happy": "unknown",
-        "dominant": "unknown",
-        "baseline_id": "not-applicable",
-        "boot_id": "not-applicable",
-        "corrected_start_utc": "not-applicable",
-    }
+    scores = {column.name for column in SCORES}
+    assert unseen["dataAbsentReason"]["coding"][0]["code"] == "unknown"
+    assert not scores & components(unseen).keys()
+    assert "dataAbsentReason" not in seen
+    assert scores <= components(seen).keys()
+    assert len(json.dumps(unseen)) < 0.5 * len(json.dumps(seen))
+
+
+def test_a_component_without_a_value_says_that_there_is_nothing_to_know(bundle: dict) -> None:
+    for clip in resources(bundle, "Observation"):
+        reasons = {
+            name: components(clip)[name]["dataAbsentReason"]["coding"][0]["code"]
+            for name in ("baseline_id", "boot_id", "corrected_start_utc")
+        }
+        assert set(reasons.values()) == {"not-applicable"}
+
+
+def test_a_line_is_the_observation_whatever_its_values_are() -> None:
+    for clip in (*MIXED, make_clip(5, patient='P"{7}\\')):
+        row = row_of(clip) | {"baseline_id": None}
+        row = {column.name: row.get(column.name) for column in CLIPS}
+        line = json.loads(_observation_line(row))
+        assert line["resource"] == observation(row)
+        assert line["fullUrl"] == f"urn:uuid:{clip.clip_id}"
 
 
 def test_units_are_ucums() -> None:

@@ -3,12 +3,12 @@
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from edge_fea.clinic.handover import on_record, since_last
+from edge_fea.clinic.handover import on_record, received_to
 from edge_fea.errors import NotAllowed, OutputFull, StoreBusy, StoreUnwritable
 from edge_fea.store.audit import AuditEntry, AuditTrail
 from edge_fea.store.rows import Row
@@ -135,13 +135,10 @@ def test_a_process_that_is_killed_leaves_a_row_that_nothing_ends(trail: AuditTra
     assert trail.faults() == []
 
 
-HOUR = timedelta(hours=1)
-
-
 def packed(
     trail: AuditTrail,
-    start: int | None,
-    end: int,
+    after: int | None,
+    to: int | None,
     *,
     who: str = "stick:1",
     action: str = "pack",
@@ -149,56 +146,55 @@ def packed(
     outcome: str = "done",
     sha256: str | None = None,
 ) -> None:
-    """Rows of a pack whose range is in hours from NOON."""
-    entry = AuditEntry(
-        who,
-        action,
-        "begun",
-        patient,
-        None if start is None else NOON + start * HOUR,
-        NOON + end * HOUR,
-    )
+    """Rows of a pack of what was recorded after one place and up to another."""
+    entry = AuditEntry(who, action, "begun", patient)
     begun = trail.append(entry, NOON)
     ended = replace(entry, outcome=outcome, ends=begun["seq"], sha256=sha256)
-    trail.append(replace(ended, patients=("P07", "P08")), NOON)
+    places = {"after_place": after, "to_place": to}
+    trail.append(replace(ended, patients=("P07", "P08"), **places), NOON)
 
 
 def test_a_first_pack_begins_with_the_first_clip(trail: AuditTrail) -> None:
-    assert since_last(trail, "stick:1") is None
-    packed(trail, None, 3, who="stick:2")
-    packed(trail, None, 3, action="export")
-    packed(trail, None, 3, outcome="failed")
-    assert since_last(trail, "stick:1") is None
+    assert received_to(trail, "stick:1") == 0
+    packed(trail, 0, 3, who="stick:2")
+    packed(trail, 0, 3, action="export")
+    packed(trail, 0, 3, outcome="failed")
+    assert received_to(trail, "stick:1") == 0
 
 
 def test_the_next_pack_begins_where_the_last_one_ends(trail: AuditTrail) -> None:
-    packed(trail, None, 3)
-    assert since_last(trail, "stick:1") == NOON + 3 * HOUR
+    packed(trail, 0, 3)
+    assert received_to(trail, "stick:1") == 3
     packed(trail, 3, 5)
     packed(trail, 5, 9, outcome="failed")
-    assert since_last(trail, "stick:1") == NOON + 5 * HOUR
+    assert received_to(trail, "stick:1") == 5
 
 
 def test_a_pack_of_some_other_range_leaves_no_gap(trail: AuditTrail) -> None:
     packed(trail, 2, 9)
-    assert since_last(trail, "stick:1") is None
-    packed(trail, None, 3)
+    assert received_to(trail, "stick:1") == 0
+    packed(trail, 0, 3)
     packed(trail, 7, 9)
     packed(trail, 1, 2)
-    assert since_last(trail, "stick:1") == NOON + 3 * HOUR
+    assert received_to(trail, "stick:1") == 3
     packed(trail, 2, 6)
-    assert since_last(trail, "stick:1") == NOON + 6 * HOUR
+    assert received_to(trail, "stick:1") == 6
 
 
 def test_a_pack_that_was_found_damaged_was_not_received(trail: AuditTrail) -> None:
-    packed(trail, None, 3, sha256="aa" * 32)
+    packed(trail, 0, 3, sha256="aa" * 32)
     packed(trail, 3, 5, sha256="bb" * 32)
     trail.append(AuditEntry("stick:1", "pack", "failed", sha256="bb" * 32), NOON)
-    assert since_last(trail, "stick:1") == NOON + 3 * HOUR
+    assert received_to(trail, "stick:1") == 3
 
 
 def test_packs_of_one_patient_are_not_packs_of_all(trail: AuditTrail) -> None:
-    packed(trail, None, 3, patient="P07")
-    assert since_last(trail, "stick:1") is None
-    assert since_last(trail, "stick:1", "P08") is None
-    assert since_last(trail, "stick:1", "P07") == NOON + 3 * HOUR
+    packed(trail, 0, 3, patient="P07")
+    assert received_to(trail, "stick:1") == 0
+    assert received_to(trail, "stick:1", "P08") == 0
+    assert received_to(trail, "stick:1", "P07") == 3
+
+
+def test_a_pack_of_an_older_version_says_nothing_of_places(trail: AuditTrail) -> None:
+    packed(trail, None, None)
+    assert received_to(trail, "stick:1") == 0

@@ -10,18 +10,17 @@ from pathlib import Path
 import pytest
 from pyrage import x25519
 
-from edge_fea.clinic.handover import since_last
 from edge_fea.clinic.pack import PackMember
 from edge_fea.clinic.packing import PackOrder, members, pack_into, pack_through
 from edge_fea.clinic.unpack import Unpacked, unpack
 from edge_fea.config import ClinicSettings, DeviceSettings, Settings, StoreSettings
-from edge_fea.errors import NotAllowed, NotFoundError, OutputExists
+from edge_fea.errors import NotAllowed, OutputExists
 from edge_fea.store import dictionary
 from edge_fea.store.audit import AuditTrail
 from edge_fea.store.clips import ClipRecorder
 from tests.clinic.simulated import Plan, simulate
 from tests.conftest import NOON, FakeClock
-from tests.store.clip_factory import START, make_clip
+from tests.store.clip_factory import make_clip
 
 READER = x25519.Identity.generate()
 WHO = "stick:1234"
@@ -173,37 +172,6 @@ def short(device: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
         recorder.save(make_clip(5))
         recorder.save(make_clip(10, ended_by=None))
     return device
-
-
-def test_the_next_pack_holds_what_the_last_one_lacked_and_the_clip_that_was_running(
-    short: Settings, trail: AuditTrail, clock: FakeClock, tmp_path: Path
-) -> None:
-    clock.wall = START + timedelta(minutes=12)
-    order = PackOrder(WHO, since_last=True)
-    first = pack_into(tmp_path / "1", order, short, trail, clock)
-    assert (first.clips, first.start, first.end) == (2, None, START + timedelta(minutes=10))
-    with pytest.raises(NotFoundError, match="no clips for a pack"):
-        pack_into(tmp_path / "2", order, short, trail, clock)
-    with ClipRecorder(short.store.database, busy_timeout=1, now=NOON) as recorder:
-        recorder.save(make_clip(10))
-        recorder.save(make_clip(15))
-    clock.wall = START + timedelta(minutes=60)
-    second = pack_into(tmp_path / "2", order, short, trail, clock)
-    assert (second.clips, second.start) == (2, first.end)
-    assert since_last(trail, WHO) == second.end == clock.wall
-    # Another stick begins with the first clip.
-    other = PackOrder("stick:99", since_last=True)
-    assert pack_into(tmp_path / "3", other, short, trail, clock).clips == 4
-
-
-def test_a_bound_in_the_future_is_no_promise_for_clips_to_come(
-    short: Settings, trail: AuditTrail, clock: FakeClock, tmp_path: Path
-) -> None:
-    clock.wall = START + timedelta(minutes=12)
-    order = PackOrder(WHO, end=START + timedelta(days=9))
-    assert pack_into(tmp_path / "1", order, short, trail, clock).end == START + timedelta(
-        minutes=10
-    )
 
 
 def test_a_pack_is_of_one_moment_whatever_is_recorded_meanwhile(

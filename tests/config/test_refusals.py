@@ -125,7 +125,7 @@ def test_what_is_no_number_is_refused_as_one(value: object) -> None:
     ("key", "value", "allowed"),
     [
         ("capture.source", "camera", ("picamera2", "webcam", "video", "pictures")),
-        ("capture.rotation", 90, ("0", "180")),
+        ("capture.rotation", 45, ("0", "90", "180", "270")),
         ("capture.exposure", "short", ("normal", "long")),
         ("vision.runtime", "onnx", ("auto", "ai-edge-litert", "tflite-runtime")),
     ],

@@ -1,5 +1,6 @@
 """The audit trail: rows are only added, and whatever else happens to them shows."""
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -11,8 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlite_utils
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlite_utils import Migrations
 
 from edge_fea.errors import (
     NotFoundError,
@@ -23,7 +26,7 @@ from edge_fea.errors import (
     StoreUnwritable,
 )
 from edge_fea.store.audit import AuditEntry, AuditTrail, _chain
-from edge_fea.store.audit_schema import FIRST, GUARDS
+from edge_fea.store.audit_schema import FIRST, GUARDS, migrations
 from tests.conftest import NOON
 
 FORKED = """
@@ -107,6 +110,8 @@ def test_rows_read_back_as_they_were_put_on_record_the_oldest_first(trail: Audit
         "note": "why",
         "previous": "",
         "chain": "",
+        "after_place": None,
+        "to_place": None,
     }
     assert second["previous"] == first["chain"]
 
@@ -285,18 +290,22 @@ def test_the_file_itself_refuses_all_but_new_rows(trail: AuditTrail, statement: 
             [
                 "UPDATE audit SET seq = seq + 1 WHERE seq = 5",
                 "INSERT INTO audit SELECT 5, ends, at_utc, 'user:mallory', action, outcome, "
-                "patient_refs, from_utc, to_utc, format, bytes, sha256, note, previous, chain "
-                "FROM audit WHERE seq = 4",
+                "patient_refs, from_utc, to_utc, format, bytes, sha256, note, previous, chain, "
+                "NULL, NULL FROM audit WHERE seq = 4",
             ],
             "row 5: does not follow from the row before it; row 5: was changed",
         ),
         (
             [
                 "INSERT INTO audit SELECT 6, ends, at_utc, who, action, outcome, patient_refs, "
-                "from_utc, to_utc, format, bytes, sha256, note, chain, chain "
+                "from_utc, to_utc, format, bytes, sha256, note, chain, chain, NULL, NULL "
                 "FROM audit WHERE seq = 5"
             ],
             "row 6: was changed after it was written, or not written by edge-fea",
+        ),
+        (
+            ["UPDATE audit SET to_place = 7 WHERE seq = 3"],
+            "row 3: was changed after",
         ),
         (
             ["DELETE FROM audit WHERE seq = 5", "UPDATE sqlite_sequence SET seq = 3"],
@@ -327,7 +336,7 @@ def test_triggers_that_are_gone_show_though_nothing_was_changed(trail: AuditTrai
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seq=st.integers(1, 4), column=st.integers(1, 14), value=st.text(max_size=5) | st.none())
+@given(seq=st.integers(1, 4), column=st.integers(1, 16), value=st.text(max_size=5) | st.none())
 def test_any_change_of_any_value_shows(
     tmp_path: Path, seq: int, column: int, value: str | None
 ) -> None:
@@ -398,3 +407,28 @@ def test_a_trail_of_a_newer_version_is_refused(trail: AuditTrail) -> None:
         with pytest.raises(SchemaTooNew, match="0002_more"):
             ask()
     assert trail.path.exists()
+
+
+def test_the_rows_of_an_older_version_stay_whole_beside_new_ones(trail: AuditTrail) -> None:
+    """Their hashes know nothing of the columns that came later."""
+    first = migrations._migrations[0]
+    steps = Migrations("edge_fea_audit")
+    steps(name=first.name, transactional=first.transactional)(first.fn)
+    trail.path.parent.mkdir()
+    row = dict.fromkeys(("patient_refs", "from_utc", "to_utc", "format", "bytes", "sha256"))
+    row |= {"seq": 1, "ends": None, "at_utc": "2026-01-01T00:00:00.000Z", "who": "user:anna"}
+    row |= {"action": "pack", "outcome": "done", "note": "", "previous": FIRST}
+    text = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    row["chain"] = hashlib.sha256(text.encode()).hexdigest()
+    with closing(sqlite3.connect(trail.path)) as db:
+        steps.apply(sqlite_utils.Database(db))
+        names = ", ".join(row)
+        db.execute(f"INSERT INTO audit ({names}) VALUES (:{', :'.join(row)})", row)
+        db.commit()
+    # Whoever may only read the file finds it as it was.
+    assert trail.faults() == []
+    assert "to_place" not in trail.rows()[0]
+    trail.append(AuditEntry("user:anna", "pack", "done", after_place=0, to_place=7), NOON)
+    assert trail.faults() == []
+    old, new = trail.rows()
+    assert (old["chain"], old["to_place"], new["to_place"]) == (row["chain"], None, 7)

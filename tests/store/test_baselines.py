@@ -1,17 +1,20 @@
 """Baselines in the database: made daily, per patient and network, frozen, reset."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlite_utils
 
+from edge_fea.config.settings import UNASSIGNED
 from edge_fea.errors import NotAllowed, NotFoundError
 from edge_fea.store.baselines import Baselines
 from edge_fea.store.clips import ClipRecorder
 from edge_fea.store.patients import Stays
 from edge_fea.store.rows import row_of
 from edge_fea.summary.baseline import BASELINE_INDICES, BaselineRule
+from edge_fea.summary.record import ClipSummary
 from tests.conftest import NOON
 from tests.store.clip_factory import make_clip
 
@@ -50,6 +53,18 @@ def test_a_baseline_needs_three_days_and_thirty_clips(db) -> None:
     assert baselines.update("P07", MODEL, later(2)) is None
     put(db, 1, first=later(2))
     assert baselines.update("P07", MODEL, later(3)) is not None
+
+
+def test_between_two_stays_nothing_is_usual(db) -> None:
+    baselines, stays = Baselines(db, RULE), Stays(db)
+    put(db, 3, patient=UNASSIGNED)
+    alone = baselines.update(UNASSIGNED, MODEL, later(3))
+    assert alone is not None, "one person who was never named"
+    stays.start("P07", later(3))
+    stays.end(later(4))
+    put(db, 3, first=later(4), patient=UNASSIGNED)
+    assert baselines.update(UNASSIGNED, MODEL, later(7)) is None
+    assert baselines.holding(UNASSIGNED, MODEL, later(7)) is None
 
 
 def test_it_holds_for_clips_that_start_after_it_was_made(db) -> None:
@@ -190,12 +205,37 @@ def test_series_are_kept_only_where_they_are_asked_for(path: Path) -> None:
         assert seconds.count == make_clip(5).figures.coverage.valid_seconds
 
 
+def filmed(minutes: float, source: str = "picamera2", **more) -> ClipSummary:
+    clip = make_clip(minutes)
+    return replace(clip, recording=replace(clip.recording, source=source), **more)
+
+
 def test_old_series_are_dropped_and_their_clips_stay(path: Path) -> None:
     days = 24 * 60
     with ClipRecorder(path, busy_timeout=1, now=NOON, keep_series=True, series_days=2) as recorder:
         for minutes in (0, days, 3 * days):
-            recorder.save(make_clip(minutes))
+            recorder.save(filmed(minutes))
         db = recorder.opened.db
         kept = {row["clip_id"] for row in db.table("seconds").rows}
         assert kept == {make_clip(3 * days).clip_id}
         assert db.table("clips").count == 3
+
+
+def test_a_clock_that_runs_ahead_drops_no_series(path: Path) -> None:
+    year = 365 * 24 * 60
+    with ClipRecorder(path, busy_timeout=1, now=NOON, keep_series=True) as recorder:
+        recorder.save(filmed(0, clock_synchronized=True))
+        recorder.save(filmed(year, clock_synchronized=False))
+        seconds = recorder.opened.db.table("seconds")
+        assert seconds.count_where("clip_id = ?", [make_clip(0).clip_id]) > 0
+        # It is believed once the device has recorded by it for a week.
+        recorder.save(filmed(year + 7 * 24 * 60, clock_synchronized=False))
+        assert seconds.count_where("clip_id = ?", [make_clip(0).clip_id]) == 0
+
+
+def test_films_of_other_days_drop_no_series(path: Path) -> None:
+    with ClipRecorder(path, busy_timeout=1, now=NOON, keep_series=True, series_days=2) as recorder:
+        for minutes in (0, 100 * 24 * 60):
+            recorder.save(filmed(minutes, "video"))
+        kept = {row["clip_id"] for row in recorder.opened.db.table("seconds").rows}
+        assert len(kept) == 2

@@ -130,6 +130,25 @@ def test_an_older_schema_is_migrated_and_keeps_its_rows(
     assert rows[0] == row_of(make_clip(0))
 
 
+def test_clips_of_an_older_schema_get_places_in_the_order_in_which_they_were_recorded(
+    path: Path,
+) -> None:
+    with ClipRecorder(path, busy_timeout=1, now=NOON) as recorder:
+        for minutes in (5, 0, 10):
+            recorder.save(make_clip(minutes))
+        recorder.opened.db.conn.execute("DROP TRIGGER clips_in_order")
+        recorder.opened.db.conn.execute("DROP TABLE clip_order")
+        recorder.opened.db.conn.execute(
+            "DELETE FROM _sqlite_migrations WHERE name = '0007_clip_order'"
+        )
+        recorder.opened.db.conn.commit()
+    with ClipRecorder(path, busy_timeout=1, now=NOON) as recorder:
+        recorder.save(make_clip(-60))
+        rows = recorder.opened.db.query("SELECT clip_id FROM clip_order ORDER BY place")
+        ids = [row["clip_id"] for row in rows]
+    assert ids == [make_clip(minutes).clip_id for minutes in (5, 0, 10, -60)]
+
+
 def test_before_a_migration_a_complete_backup_is_made(
     old_database: Path, newer: Callable[[], None]
 ) -> None:

@@ -34,19 +34,34 @@ exec /opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor} -m 
 class Box:
     """One container; ``folder`` is empty, and becomes the mount point of its disk."""
 
+    lower = Path("/")
+    """What the disk is a throw-away copy of."""
+
+    shown = _SHOWN
+    """Folders of this machine that the container sees too, by their places in it."""
+
+    size = "2g"
+    """The room for what is written on it."""
+
+    patience_s = 120.0
+    """What a command in it may take."""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._root = folder / "root"
         # Mounts live in a namespace of their own, and go with the process that holds it.
         self._holder = subprocess.Popen(["unshare", "--mount", "sleep", "infinity"])
         self._wait_for_namespace()
-        layers = f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work"
+        layers = f"lowerdir={self.lower},upperdir={folder}/upper,workdir={folder}/work"
         self._outside(
-            f"mount -t tmpfs -o size=2g none {folder} && cd {folder} && mkdir upper work root && "
-            f"mount -t overlay -o {layers} overlay root"
+            f"mount -t tmpfs -o size={self.size} none {folder} && cd {folder} && "
+            f"mkdir upper work root && mount -t overlay -o {layers} overlay root"
         )
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader = 0
+        self._furnish()
+
+    def _furnish(self) -> None:
         # Only what belongs to the device starts.
         self.prepare(
             "find /etc/systemd/system -name '*.wants' -exec rm -r {} +; "
@@ -54,7 +69,7 @@ class Box:
             "groupadd --system --force render; "
             "useradd --system --no-create-home --groups video edge-fea"
         )
-        for where in _SHOWN:
+        for where in self.shown:
             self.prepare(f"mkdir -p {where}")
         self.write(EDGE_FEA, _LAUNCHER)
         self.prepare(f"chmod 755 {EDGE_FEA}")
@@ -91,7 +106,7 @@ class Box:
 
     def boot(self) -> None:
         """Power on, until all that starts at boot has started."""
-        binds = [f"--bind-ro={source}:{where}" for where, source in _SHOWN.items()]
+        binds = [f"--bind-ro={source}:{where}" for where, source in self.shown.items()]
         command = [
             *("nsenter", "-t", str(self._holder.pid), "-m"),
             *("systemd-nspawn", "--quiet", "--boot", "--directory", str(self._root)),
@@ -136,7 +151,7 @@ class Box:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=self.patience_s,
             check=False,
         )
         return done.returncode, done.stdout

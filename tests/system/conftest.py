@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_fea.capture.demo import DemoSource
+from tests.system.blank import make_bundle
 from tests.system.ssh_device import Device, Watched
 
 
@@ -33,3 +34,9 @@ def watched(device: Device) -> Iterator[Watched]:
     clips = len(device.clips())
     device.wait_for(lambda: len(device.clips()) > clips)
     device.rows()
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle for Bookworm on a PC. It is copied, never changed."""
+    return make_bundle(tmp_path_factory.mktemp("bundle") / "first", "amd64", "bookworm")

@@ -3,7 +3,8 @@
 Each test makes an image file with mkfs, attaches it with losetup and runs `edge-fea stick write` as
 root in a mount namespace of its own (unshare), with `nobody` as the unprivileged user. ext4 is
 mounted by the kernel; exFAT too, or by exfat-fuse where the kernel has none; vfat where the kernel
-has it. Needs root, and Debian's exfatprogs, exfat-fuse and dosfstools.
+has it, else by `make test-vfat` under Debian's kernel. Needs root, and Debian's
+exfatprogs, exfat-fuse, dosfstools, and dmsetup for vfat.
 """
 
 import hashlib
@@ -38,7 +39,14 @@ MAKE = {
     "vfat": ["mkfs.vfat", "-n", LABEL],
 }
 KERNEL = Path("/proc/filesystems").read_text().split()
-KINDS = [kind for kind in MAKE if kind in KERNEL or kind == "exfat"]
+VFAT = pytest.param(
+    "vfat",
+    marks=[
+        pytest.mark.vfat,
+        pytest.mark.skipif("vfat" not in KERNEL, reason="no vfat in this kernel: make test-vfat"),
+    ],
+)
+KINDS = ["ext4", "exfat", VFAT]
 EXT4_IOC_SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32): as if the device were gone
 NO_FLUSH = 2
 
@@ -54,6 +62,7 @@ class Room:
         self.identity = pyrage.x25519.Identity.generate()
         self.trail = AuditTrail(self.data / "audit" / "edge-fea-audit.db", busy_timeout=10)
         self.loops: list[str] = []
+        self.mapped: list[str] = []
         self._nobody = pwd.getpwnam("nobody")
         self._namespace: subprocess.Popen[bytes] | None = None
 
@@ -82,6 +91,8 @@ class Room:
         if self._namespace is not None:
             self._namespace.terminate()
             self._namespace.wait(30)
+        for name in self.mapped:
+            subprocess.run(["dmsetup", "remove", "--retry", name], check=False)
         for loop in self.loops:
             subprocess.run(["losetup", "--detach", loop], check=False)
 
@@ -106,6 +117,15 @@ class Room:
         loop = subprocess.check_output(["losetup", "--find", "--show", *options, image], text=True)
         self.loops.append(loop.strip())
         return loop.strip()
+
+    def through_mapper(self, device: str) -> str:
+        """A device that is ``device`` until the mapper lets go of it, as a stick that is pulled."""
+        sectors = subprocess.check_output(["blockdev", "--getsz", device], text=True).strip()
+        name = self.folder.name
+        table = f"0 {sectors} linear {device} 0"
+        subprocess.run(["dmsetup", "create", name, "--noudevsync", "--table", table], check=True)
+        self.mapped.append(name)
+        return f"/dev/mapper/{name}"
 
     def write(self, device: str) -> subprocess.CompletedProcess[str]:
         """What the unit runs."""
@@ -231,8 +251,9 @@ def test_only_the_reader_opens_it_and_a_flipped_bit_shows(room: Room) -> None:
     assert not (room.folder / "out").exists()
 
 
-def test_a_full_stick_is_told_and_left_as_it_was(room: Room) -> None:
-    device = room.stick("ext4", megabytes=16)
+@pytest.mark.parametrize("kind", ["ext4", VFAT])
+def test_a_full_stick_is_told_and_left_as_it_was(room: Room, kind: str) -> None:
+    device = room.stick(kind, megabytes=16)
     place = room.folder / "look"
     place.mkdir()
     subprocess.run(["mount", device, place], check=True)
@@ -241,28 +262,29 @@ def test_a_full_stick_is_told_and_left_as_it_was(room: Room) -> None:
     done = room.write(device)
     assert done.returncode == 74, done.stderr
     assert "MB left" in done.stderr
-    assert room.content(device, "ext4") == ["holiday.jpg"]
+    assert room.content(device, kind) == ["holiday.jpg"]
     assert room.sign() == "usb-failed"
     assert room.outcomes() == [("pack", "failed", "OutputFull")]
 
 
-def test_a_write_protected_stick_is_told(room: Room) -> None:
-    device = room.stick("ext4")
+@pytest.mark.parametrize("kind", ["ext4", VFAT])
+def test_a_write_protected_stick_is_told(room: Room, kind: str) -> None:
+    device = room.stick(kind)
     subprocess.run(["losetup", "--detach", device], check=True)
     protected = room.attach(room.folder / "0.img", "--read-only")
     done = room.write(protected)
     assert done.returncode == 73, done.stderr
-    assert room.content(protected, "ext4") == []
+    assert room.content(protected, kind) == []
 
 
-@pytest.mark.parametrize("kind", ["ext4", "exfat"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_stick_that_is_pulled_while_written_has_no_half_pack(room: Room, kind: str) -> None:
     room.record(*(5 * number for number in range(1, 600)))
     before = hashlib.sha256(room.database.read_bytes()).hexdigest()
     device = room.stick(kind)
     pulled = threading.Thread(target=pull, args=(room, kind))
     pulled.start()
-    done = room.write(device)
+    done = room.write(room.through_mapper(device) if kind == "vfat" else device)
     pulled.join(100)
     assert done.returncode == 73, done.stderr
     assert hashlib.sha256(room.database.read_bytes()).hexdigest() == before
@@ -279,6 +301,9 @@ def pull(room: Room, kind: str) -> None:
     wait_for(lambda: ".partial" in room.inside("ls", "-A", room.mount_point).stdout)
     if kind == "exfat":
         subprocess.run(["pkill", "--signal", "KILL", "-f", "mount.exfat"], check=True)
+        return
+    if kind == "vfat":
+        subprocess.run(["dmsetup", "wipe_table", "--noflush", room.mapped[0]], check=True)
         return
     code = (
         f"import fcntl, os; f = os.open('{room.mount_point}', os.O_RDONLY); "
@@ -302,6 +327,23 @@ def test_a_damaged_file_system_is_not_mounted(room: Room) -> None:
     done = room.write(device)
     assert done.returncode == 73, done.stderr
     assert ("pack", "failed", "OutputUnwritable") in room.outcomes()
+
+
+@pytest.mark.parametrize("kind", [VFAT])
+@pytest.mark.parametrize("where", ["tables", "everything"])
+def test_a_damaged_fat_leaves_no_pack(room: Room, kind: str, where: str) -> None:
+    """Its tables are noise: it is mounted, and cannot be written; or all of it but its label is."""
+    device = room.stick(kind)
+    begin, size = (32 * 512, 64 << 10) if where == "tables" else (512, 8 << 20)
+    with Path(device).open("r+b") as file:
+        file.seek(begin)
+        file.write(os.urandom(size))
+        file.flush()
+        os.fsync(file.fileno())
+    done = room.write(device)
+    assert done.returncode in (73, 74, 77), done.stderr
+    assert done.stderr.startswith("edge-fea: ")
+    assert "done" not in {outcome for _, outcome, _ in room.outcomes()}
 
 
 def test_what_is_no_file_system_is_refused(room: Room) -> None:

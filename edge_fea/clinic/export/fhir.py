@@ -12,6 +12,7 @@ questionnaire, ``exam`` what a clinician finds), and it is optional. There is no
 """
 
 import json
+import math
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -44,6 +45,17 @@ _SCORES = {column.name for column in SCORES}
 
 _Json = dict[str, Any]
 
+# Once for all scores: 80 components that each say that there is nothing took four fifths of the
+# room of a clip in which nobody was seen.
+_NOT_SEEN: _Json = {
+    "coding": [{"system": _ABSENT, "code": "unknown"}],
+    "text": "The patient was not seen enough in this clip to have scores",
+}
+# Of one component: no baseline to compare with, no clock to correct, too few seconds.
+_NOTHING: _Json = {"coding": [{"system": _ABSENT, "code": "not-applicable"}]}
+
+_encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 
 def _write(selection: Selection, out: Sink, extras: Extras) -> None:
     del extras
@@ -52,7 +64,7 @@ def _write(selection: Selection, out: Sink, extras: Extras) -> None:
     versions: dict[str, set[str]] = {}
     for row in selection:
         versions.setdefault(row["device_id"], set()).add(row["app_version"])
-        out.write(b",\n" + _line(_entry(observation(row))))
+        out.write(b",\n" + _observation_line(row))
     for device_id, found in sorted(versions.items()):
         out.write(b",\n" + _line(_entry(_device(device_id, sorted(found)))))
     out.write(b"\n]}\n")
@@ -60,6 +72,17 @@ def _write(selection: Selection, out: Sink, extras: Extras) -> None:
 
 def observation(row: Row) -> _Json:
     """The Observation of a clip."""
+    return _frame(row) | {
+        "component": [
+            _component(column, row)
+            for column in COMPONENTS
+            if row[column.name] is not None or row["sufficient"] or column.name not in _SCORES
+        ]
+    }
+
+
+def _frame(row: Row) -> _Json:
+    """The Observation without its components."""
     start = happened(row)
     end = start + timedelta(seconds=row["duration_s"])
     return {
@@ -78,7 +101,7 @@ def observation(row: Row) -> _Json:
         },
         "device": {"reference": _device_url(row["device_id"])},
         "note": [{"text": NOTE}],
-        "component": [_component(column, row) for column in COMPONENTS],
+        **({} if row["sufficient"] else {"dataAbsentReason": _NOT_SEEN}),
     }
 
 
@@ -91,7 +114,7 @@ def _component(column: Column, row: Row) -> _Json:
     value = row[column.name]
     coded = {"code": _concept(column.name)}
     if value is None:
-        return coded | {"dataAbsentReason": _reason(column, row)}
+        return coded | {"dataAbsentReason": _NOTHING}
     element, of = _VALUES[_element(column)]
     return coded | {element: of(column, value)}
 
@@ -116,17 +139,6 @@ _VALUES: dict[str, tuple[str, Callable[[Column, Any], Any]]] = {
     "quantity": ("valueQuantity", _quantity),
     "text": ("valueString", lambda _, value: value),
 }
-
-
-def _reason(column: Column, row: Row) -> _Json:
-    """Why a component has no value: it could not be known, or there is none to know."""
-    unseen = column.name in _SCORES and not row["sufficient"]
-    code, text = (
-        ("unknown", "The patient was not seen enough in this clip")
-        if unseen
-        else ("not-applicable", "Nothing to correct or to compare with, or too few seconds")
-    )
-    return {"coding": [{"system": _ABSENT, "code": code}], "text": text}
 
 
 def code_system() -> _Json:
@@ -180,6 +192,7 @@ def _device(device_id: str, versions: list[str]) -> _Json:
     }
 
 
+@cache
 def _device_uuid(device_id: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/device-id/{device_id}"))
 
@@ -197,8 +210,46 @@ def _entry(resource: _Json) -> _Json:
 
 
 def _line(entry: _Json) -> bytes:
-    text = json.dumps(entry, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode()
+    return _encoded(entry).encode()
+
+
+def _observation_line(row: Row) -> bytes:
+    """The line of an Observation: its components from texts in which only the value is put in.
+
+    Several times as fast as to make each from objects: a year has 14 million of them.
+    """
+    parts: list[str] = []
+    for name, before, after, absent, kind in _templates(bool(row["sufficient"])):
+        value = row[name]
+        if value is None:
+            if absent:
+                parts.append(absent)
+        elif kind == "boolean":
+            parts.append(before + ("true" if value else "false") + after)
+        elif kind == "integer" or (kind == "real" and math.isfinite(value)):
+            # As JSON has them too.
+            parts.append(f"{before}{value!r}{after}")
+        else:
+            parts.append(before + _encoded(value) + after)
+    frame = _encoded(_entry(_frame(row)))
+    # Into the resource, at its end: before the last brace but one.
+    return f'{frame[:-2]},"component":[{",".join(parts)}]}}}}'.encode()
+
+
+_PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"
+
+
+@cache
+def _templates(seen: bool) -> tuple[tuple[str, str, str, str, str], ...]:
+    """For each component what stands before and after its value, or for none, and its kind."""
+    found = []
+    for column in COMPONENTS:
+        whole = _encoded(_component(column, {column.name: _PLACE}))
+        before, after = whole.split("true" if column.kind == "boolean" else f'"{_PLACE}"')
+        left_out = not seen and column.name in _SCORES
+        absent = "" if left_out else _encoded(_component(column, {column.name: None}))
+        found.append((column.name, before, after, absent, column.kind))
+    return tuple(found)
 
 
 def _count(path: Path) -> int:

@@ -19,6 +19,7 @@ from edge_fea.clinic.report.drawing import (
     bare,
     canvas,
     key_above,
+    lines,
     plot_area,
     rectangles,
     style,
@@ -174,8 +175,8 @@ def seen_by_hour_of_day(coverage: Coverage, words: Words, description: str) -> s
         axes.set_ylim(len(days), 0)
         axes.set_xlim(0, 24)
         axes.set_xticks(range(0, 25, 3), [f"{hour}:00" for hour in range(0, 25, 3)])
-        for hour in range(3, 24, 3):
-            axes.axvline(hour, color=MUTED, linewidth=0.25)
+        thirds = [(hour, 0.0, hour, float(len(days))) for hour in range(3, 24, 3)]
+        lines(axes, thirds, edgecolor=MUTED, linewidth=0.25)
         _row_ticks(axes, days, words)
         for spine in axes.spines.values():
             spine.set_visible(True)

@@ -14,10 +14,15 @@ from edge_fea.clinic.report.drawing import (
     MUTED,
     ORANGE,
     PALE,
+    Box,
+    Label,
+    Labels,
     bare,
     canvas,
     key_above,
+    lines,
     plot_area,
+    rectangles,
     style,
 )
 from edge_fea.clinic.report.estimates import Estimate
@@ -45,6 +50,7 @@ def expressions(period: Mapping[str, Estimate], words: Words, description: str) 
         axes = plot_area(figure, 25.0, 1.0, 1.0, 1.0)
         ends = [100.0 * (value.high or value.mean) for _, value in rows]
         scale = max(20.0, *ends)
+        whiskers: list[Box] = []
         for place, (_, value) in enumerate(rows):
             total = place == len(rows) - 1
             at = place + (0.35 if total else 0.0)
@@ -58,7 +64,7 @@ def expressions(period: Mapping[str, Estimate], words: Words, description: str) 
                 linewidth=0.9 if total else 0.5,
                 hatch="////" if negative else None,
             )
-            _whisker(axes, at, value)
+            whiskers += _whisker(at, value)
             label = f"{100.0 * value.mean:.1f}".replace(".", words("format.decimal")) + " %"
             axes.text(
                 max(ends[place], 100.0 * value.mean) + 0.02 * scale,
@@ -68,6 +74,7 @@ def expressions(period: Mapping[str, Estimate], words: Words, description: str) 
                 fontsize=7.5,
                 fontweight="bold" if total else "normal",
             )
+        lines(axes, whiskers, edgecolor=INK, linewidth=1.2, zorder=2)
         places = [*range(len(rows) - 1), len(rows) - 0.65]
         axes.set_yticks(places, [name for name, _ in rows])
         axes.get_yticklabels()[-1].set_fontweight("bold")
@@ -87,13 +94,12 @@ def _bracket(value: Estimate, words: Words) -> str:
     return f"  ({words.range(low, high)})"
 
 
-def _whisker(axes: Axes, at: float, value: Estimate) -> None:
+def _whisker(at: float, value: Estimate) -> list[Box]:
     if value.low is None or value.high is None:
-        return
+        return []
     low, high = 100.0 * value.low, 100.0 * value.high
-    axes.plot([low, high], [at, at], color=INK, linewidth=1.3, solid_capstyle="butt")
-    for end in (low, high):
-        axes.plot([end, end], [at - 0.18, at + 0.18], color=INK, linewidth=1.0)
+    ends = [(end, at - 0.18, end, at + 0.18) for end in (low, high)]
+    return [(low, at, high, at), *ends]
 
 
 def against_usual(comparison: Comparison, words: Words, description: str) -> str:
@@ -155,23 +161,22 @@ def durations(
     with style("bands"):
         figure = canvas(6.0 * len(EXPRESSIONS) + 9.0)
         axes = plot_area(figure, 25.0, 1.0, 2.0, 7.5)
+        cells: dict[str, list[Box]] = {}
+        shares: dict[str, list[Label]] = {}
         for row, expression in enumerate(EXPRESSIONS):
             left = 0.0
-            for place, name in enumerate(names):
+            for shade, name in zip(_BANDS, names, strict=False):
                 share = 100.0 * bands[expression][name] / clips
-                shade = _BANDS[place]
-                axes.barh(
-                    row,
-                    share,
-                    0.74,
-                    left=left,
-                    color=shade,
-                    edgecolor=MUTED,
-                    linewidth=0.5,
-                )
+                cells.setdefault(shade, []).append((left, row - 0.37, share, 0.74))
                 if share >= 5.0:
-                    _on_band(axes, left + share / 2.0, row, share, shade)
+                    color = "#ffffff" if shade in _BANDS[3:] else INK
+                    label = (left + share / 2.0, float(row), f"{share:.0f} %")
+                    shares.setdefault(color, []).append(label)
                 left += share
+        for shade, of_shade in cells.items():
+            rectangles(axes, of_shade, facecolor=shade, edgecolor=MUTED, linewidth=0.5)
+        for color, labels in shares.items():
+            axes.add_artist(Labels(labels, 7.0, color))
         axes.set_yticks(
             range(len(EXPRESSIONS)), [words(f"expressions.{name}") for name in EXPRESSIONS]
         )
@@ -184,16 +189,3 @@ def durations(
         ]
         key_above(axes, handles, [words(f"bands.{name.replace(' ', '_')}") for name in names])
         return to_svg(figure, "bands", words("bands.title"), description)
-
-
-def _on_band(axes: Axes, at: float, row: int, share: float, shade: str) -> None:
-    dark = shade in _BANDS[3:]
-    axes.text(
-        at,
-        row,
-        f"{share:.0f} %",
-        ha="center",
-        va="center",
-        fontsize=7.0,
-        color="white" if dark else INK,
-    )

@@ -6,7 +6,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
 from edge_fea.clinic.report.charts_coverage import Changes, day_ticks, mark_changes
 from edge_fea.clinic.report.charts_readings import EXPRESSIONS
@@ -17,14 +17,18 @@ from edge_fea.clinic.report.drawing import (
     ORANGE,
     RULE,
     Box,
+    Label,
+    Labels,
     bare,
     canvas,
     key_above,
+    lines,
     plot_area,
     rectangles,
+    rings,
     style,
 )
-from edge_fea.clinic.report.findings import INDICES, Findings, HourOfDay, Week
+from edge_fea.clinic.report.findings import INDICES, Findings, HourOfDay
 from edge_fea.clinic.report.svg import to_svg
 from edge_fea.clinic.report.words import Words
 
@@ -54,30 +58,35 @@ def by_hour(hours: Sequence[HourOfDay], words: Words, description: str) -> str:
         top.set_title(words("hours.minutes"), loc="left", fontsize=7.5, pad=2.5)
         axes = plot_area(figure, 25.0, 5.0, 1.0, 23.0)
         cells: dict[str, list[Box]] = {}
+        numbers: dict[str, list[Label]] = {}
         for row, figure_name in enumerate(rows):
             at = row + (0.25 if row == len(rows) - 1 else 0.0)
-            _heat_row(axes, at, hours, figure_name, cells)
+            _heat_row(at, hours, figure_name, cells, numbers)
         for shade, of_shade in cells.items():
             rectangles(axes, of_shade, facecolor=shade, edgecolor="white", linewidth=0.6)
+        for color, of_color in numbers.items():
+            axes.add_artist(Labels(of_color, 7.0, color))
+        below = [(float(hour), len(rows) + 0.25, str(hour)) for hour in range(24)]
+        axes.add_artist(Labels(below, 7.5))
         axes.set_xlim(-0.5, 23.5)
         axes.set_ylim(len(rows) - 0.2, -0.55)
         axes.set_yticks([*range(len(rows) - 1), len(rows) - 0.75], names)
         axes.get_yticklabels()[-1].set_fontweight("bold")
-        axes.set_xticks(range(24), [str(hour) for hour in range(24)])
-        axes.tick_params(bottom=False, left=False, pad=1.5)
+        axes.set_xticks([])
+        axes.tick_params(left=False, pad=1.5)
         bare(axes, "left", "bottom")
         axes.set_title(words("hours.readings"), loc="left", fontsize=7.5, pad=2.5)
         return to_svg(figure, "hours", words("hours.title"), description)
 
 
 def _heat_row(
-    axes: Axes,
     at: float,
     hours: Sequence[HourOfDay],
     name: str,
     cells: dict[str, list[Box]],
+    numbers: dict[str, list[Label]],
 ) -> None:
-    """Write a row's numbers, and sort its cells by their shade into ``cells``."""
+    """Sort a row's cells by their shade into ``cells``, its numbers by colour into ``numbers``."""
     values = [hour.figures[name] for hour in hours if hour.figures]
     middle = (min(values) + max(values)) / 2.0 if values else 0.0
     span = max(_LEAST_SPAN, max(values) - min(values)) if values else _LEAST_SPAN
@@ -85,20 +94,13 @@ def _heat_row(
         cell = (hour.hour - 0.5, at - 0.45, 1.0, 0.9)
         if hour.figures is None:
             cells.setdefault("#f2f2f2", []).append(cell)
-            axes.text(hour.hour, at, "\N{EN DASH}", ha="center", va="center", color=MUTED)
+            numbers.setdefault(MUTED, []).append((hour.hour, at, "\N{EN DASH}"))
             continue
         value = hour.figures[name]
         shade = round(0.12 + 0.76 * (0.5 + (value - middle) / span), 1)
         cells.setdefault(to_hex(_HEAT(shade)), []).append(cell)
-        axes.text(
-            hour.hour,
-            at,
-            f"{100.0 * value:.0f}",
-            ha="center",
-            va="center",
-            fontsize=7.0,
-            color="white" if shade > 0.65 else INK,
-        )
+        color = "#ffffff" if shade > 0.65 else INK
+        numbers.setdefault(color, []).append((hour.hour, at, f"{100.0 * value:.0f}"))
 
 
 def over_time(findings: Findings, changes: Changes, words: Words, description: str) -> str:
@@ -132,7 +134,7 @@ def _panel(axes: Axes, findings: Findings, changes: Changes, name: str, words: W
             axes.axhline(end, color=MUTED, linewidth=0.5, linestyle=(0, (4, 2)), zorder=1)
         axes.axhline(100.0 * usual.mean, color=MUTED, linewidth=0.6, zorder=1)
     latest = {day.day for day in findings.comparison.after}
-    tops += [_week(axes, week, name, findings) for week in findings.weeks]
+    tops += _weeks(axes, name, findings)
     for fresh in (False, True):
         points = [
             (place_of[day.day], 100.0 * day.figures[name])
@@ -140,10 +142,11 @@ def _panel(axes: Axes, findings: Findings, changes: Changes, name: str, words: W
             if (day.day in latest) is fresh
         ]
         tops += [value / 100.0 for _, value in points]
-        if points:
-            looks, marker = (_LATEST, "D") if fresh else (_POINT, "o")
+        if not fresh:
+            rings(axes, points, _POINT["ms"], zorder=4)
+        elif points:
             places, values = zip(*points, strict=True)
-            axes.plot(places, values, marker=marker, linestyle="", zorder=4, **looks)
+            axes.plot(places, values, marker="D", linestyle="", zorder=4, **_LATEST)
     day_ticks(axes, days, words, room=13)
     mark_changes(axes, days, changes)
     axes.set_ylim(0, 100.0 * min(1.0, 1.08 * max(tops)))
@@ -153,26 +156,20 @@ def _panel(axes: Axes, findings: Findings, changes: Changes, name: str, words: W
     axes.set_title(words(f"measures.{name}"), loc="left", fontsize=8.5, fontweight="bold", pad=4)
 
 
-def _week(axes: Axes, week: Week, name: str, findings: Findings) -> float:
-    """The weekly mean as a line with its interval as a box, where there are days enough."""
-    value = week.figures.get(name)
-    if value is None or value.low is None or value.high is None:
-        return 0.0
-    first = (week.monday - findings.coverage.days[0].day).days
-    begin, end = max(-0.5, first - 0.4), min(len(findings.coverage.days) - 0.5, first + 6.4)
-    low, high = 100.0 * value.low, 100.0 * value.high
-    axes.add_patch(
-        Rectangle(
-            (begin, low),
-            end - begin,
-            high - low,
-            facecolor="#cfe2ef",
-            edgecolor=DARK_BLUE,
-            linewidth=0.5,
-            alpha=0.85,
-            zorder=2,
-        )
-    )
-    mean = 100.0 * value.mean
-    axes.plot([begin, end], [mean, mean], color=DARK_BLUE, lw=1.8, solid_capstyle="butt", zorder=3)
-    return value.high
+def _weeks(axes: Axes, name: str, findings: Findings) -> list[float]:
+    """Weekly means as lines with their intervals as boxes, where days are enough; their tops."""
+    boxes: list[Box] = []
+    means: list[Box] = []
+    for week in findings.weeks:
+        value = week.figures.get(name)
+        if value is None or value.low is None or value.high is None:
+            continue
+        first = (week.monday - findings.coverage.days[0].day).days
+        begin, end = max(-0.5, first - 0.4), min(len(findings.coverage.days) - 0.5, first + 6.4)
+        low, high = 100.0 * value.low, 100.0 * value.high
+        boxes.append((begin, low, end - begin, high - low))
+        means.append((begin, 100.0 * value.mean, end, 100.0 * value.mean))
+    looks: dict[str, Any] = {"edgecolor": DARK_BLUE, "linewidth": 0.5, "alpha": 0.85}
+    rectangles(axes, boxes, facecolor="#cfe2ef", zorder=2, **looks)
+    lines(axes, means, edgecolor=DARK_BLUE, linewidth=1.8, zorder=3)
+    return [(low + height) / 100.0 for _, low, _, height in boxes]

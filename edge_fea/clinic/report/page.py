@@ -17,6 +17,7 @@ from edge_fea.clinic.report import (
     tables,
 )
 from edge_fea.clinic.report.findings import LEAST_DAYS, Findings, findings
+from edge_fea.clinic.report.unhurried import uncollected
 from edge_fea.clinic.report.words import Words
 from edge_fea.clinic.selection import Selection
 from edge_fea.config import Settings
@@ -37,10 +38,15 @@ def render_html(
     patient, ConfigError for a faulty catalogue, NetworkInvalid where the network that is installed
     has no valid manifest.
     """
-    words = Words(language or settings.clinic.language)
+    with uncollected():
+        return _page(selection, settings, made, Words(language or settings.clinic.language))
+
+
+def _page(selection: Selection, settings: Settings, made: datetime, words: Words) -> str:
     manifest = Manifest.read(settings.vision.network or default_network())
     least_dayparts = settings.baseline.least_dayparts
     found = findings(selection, made=made, least_dayparts=least_dayparts)
+    same_network = manifest.sha256 == found.network
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -72,8 +78,9 @@ def render_html(
         days=tables.day_rows(found, words),
         notable=tables.notable_rows(found, words),
         manifest=manifest,
-        same_network=manifest.sha256 == found.network,
+        same_network=same_network,
         accuracy=tables.accuracy_rows(manifest, words),
+        limits=tables.limits(manifest if same_network else None, words),
         parts=least_dayparts,
         least_days=LEAST_DAYS,
     )

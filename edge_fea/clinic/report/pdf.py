@@ -6,6 +6,7 @@ from base64 import b64encode
 from html import escape, unescape
 from typing import BinaryIO, Final
 
+from edge_fea.clinic.report.unhurried import uncollected
 from edge_fea.errors import ExtraMissing
 
 
@@ -14,6 +15,11 @@ def write_pdf(html: str, out: BinaryIO) -> None:
 
     Raises ExtraMissing where WeasyPrint, or a library of the system that it needs, is missing.
     """
+    with uncollected():
+        _write(html, out)
+
+
+def _write(html: str, out: BinaryIO) -> None:
     try:
         import weasyprint  # type: ignore[import-untyped]
     except (ImportError, OSError) as error:

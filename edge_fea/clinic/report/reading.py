@@ -1,6 +1,7 @@
 """From the database to what a report needs: one pass over the clips, none kept whole."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,11 +28,11 @@ _WHOLE: Final = (
     *("app_version", "device_id", "source", "clip_id", "negative_n_eff", "expressivity_n_eff"),
     *("negative_mean", "expressivity_mean", "z_negative_mean", "z_expressivity_mean"),
 )
-_COLUMNS: Final = (*_LOCAL, *_OUTCOMES, *_DWELL, *_WHOLE)
-_DWELL_FROM: Final = len(_LOCAL) + len(_OUTCOMES)
-_WHOLE_FROM: Final = _DWELL_FROM + len(_DWELL)
+_COLUMNS: Final = (*_WHOLE, *_LOCAL, *_DWELL)
+_DWELL_FROM: Final = len(_WHOLE) + len(_LOCAL)
+_NETWORK: Final = _LOCAL.index("model_sha256")
 
-_Values = tuple[Any, ...]
+_Values = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,26 @@ def gather(selection: Selection) -> Gathered:
     (latest,) = selection.reader.clips(selection.wanted, limit=1)
     found = Gathered(patients[0], latest["zone"], latest["model_sha256"])
     found.bands = {label: Counter() for label in LABELS}
-    frames = [0] * len(_OUTCOMES)
+    found.outcomes = dict(
+        zip(Outcome, selection.reader.sums_of(_OUTCOMES, selection.wanted), strict=True)
+    )
+    used: tuple[str, str, str] | None = None
     for values in selection.reader.columns_of(_COLUMNS, selection.wanted):
-        for place, count in enumerate(values[len(_LOCAL) : _DWELL_FROM]):
-            frames[place] += count
-        _take(values, found)
-    found.outcomes = dict(zip(Outcome, frames, strict=True))
+        clip = _read_clip(values[len(_WHOLE) : _DWELL_FROM])
+        found.clips.append(clip.local)
+        network = values[len(_WHOLE) + _NETWORK]
+        using = (network, *values[:2])
+        if using != used:
+            uses = _uses(found, using, clip.local.start)
+            used = using
+        for use in uses:
+            use.last = clip.local.start
+            use.clips += 1
+        found.sources.add(values[2])
+        if network == found.network:
+            found.current.append(clip)
+            if clip.local.sufficient:
+                _take_scores(values, clip.local.start, found)
     return found
 
 
@@ -128,57 +143,48 @@ def clips_between(
 ) -> list[ReadClip]:
     """The patient's clips read with one network that start from ``first`` to ``last``."""
     wanted = ClipFilter(first, last + timedelta(milliseconds=1), patient)
-    place = _LOCAL.index("model_sha256")
-    return [_read_clip(row) for row in reader.columns_of(_LOCAL, wanted) if row[place] == network]
+    return [
+        _read_clip(row) for row in reader.columns_of(_LOCAL, wanted) if row[_NETWORK] == network
+    ]
 
 
 def _read_clip(values: _Values) -> ReadClip:
-    start, offset, synchronized, corrected, duration, seconds, *rest = values
-    sufficient, _, motion, *figures = rest
+    start, offset, synchronized, corrected, duration, seconds, sufficient, _, motion = values[:9]
     clip = LocalClip(
         # The offset that held when the clip was recorded, whatever the settings are now.
-        start=local(start, offset),
-        duration_s=duration,
-        valid_seconds=seconds,
-        sufficient=bool(sufficient),
-        figures=tuple(figures),
-        synchronized=synchronized != 0 or corrected is not None,
+        local(start, offset),
+        duration,
+        seconds,
+        bool(sufficient),
+        tuple(values[9:]),
+        synchronized != 0 or corrected is not None,
     )
     return ReadClip(clip, motion)
 
 
-def _take(values: _Values, found: Gathered) -> None:
-    clip = _read_clip(values[: len(_LOCAL)])
-    start = clip.local.start
-    network = values[_LOCAL.index("model_sha256")]
-    version, device, source, clip_id, n_negative, n_expressivity, *scores = values[_WHOLE_FROM:]
-    found.clips.append(clip.local)
-    _use(found.networks, network, start)
-    _use(found.versions, version, start)
-    _use(found.devices, device, start)
-    found.sources.add(source)
-    if network != found.network:
-        return
-    found.current.append(clip)
-    if clip.local.sufficient:
-        for label, dwell in zip(LABELS, values[_DWELL_FROM:_WHOLE_FROM], strict=True):
-            found.bands[label][duration_band(dwell)] += 1
-        if min(n_negative, n_expressivity) >= MINIMUM_N_EFF:
-            negative, expressivity, *z = scores
-            compared = None not in z
-            if compared:
-                negative, expressivity = z
-            found.candidates.append(Candidate(clip_id, start, negative, expressivity, compared))
+def _take_scores(values: _Values, start: datetime, found: Gathered) -> None:
+    for label, dwell in zip(LABELS, values[_DWELL_FROM:], strict=True):
+        found.bands[label][duration_band(dwell)] += 1
+    clip_id, n_negative, n_expressivity, negative, expressivity, *z = values[3 : len(_WHOLE)]
+    if min(n_negative, n_expressivity) >= MINIMUM_N_EFF:
+        compared = None not in z
+        if compared:
+            negative, expressivity = z
+        found.candidates.append(Candidate(clip_id, start, negative, expressivity, compared))
 
 
-def _use(uses: list[Use], name: str, start: datetime) -> None:
-    if uses and uses[-1].name == name:
-        use = uses[-1]
+def _uses(found: Gathered, names: Sequence[str], start: datetime) -> list[Use]:
+    """What is in use from this clip on: the network, the version and the device of these names."""
+    lists = (found.networks, found.versions, found.devices)
+    return [_use(uses, name, start) for uses, name in zip(lists, names, strict=True)]
+
+
+def _use(uses: list[Use], name: str, start: datetime) -> Use:
+    use = next((each for each in uses if each.name == name), None)
+    if use is None:
+        use = Use(name, start, start)
     else:
-        use = next((each for each in uses if each.name == name), None) or Use(name, start, start)
-        if use in uses:
-            uses.remove(use)
-        # The one in use last stands last.
-        uses.append(use)
-    use.last = start
-    use.clips += 1
+        uses.remove(use)
+    # The one in use last stands last.
+    uses.append(use)
+    return use

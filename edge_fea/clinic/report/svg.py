@@ -13,6 +13,10 @@ FONTS: Final = "Arial, Helvetica, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _SVG: Final = "http://www.w3.org/2000/svg"
 _LINK: Final = "http://www.w3.org/1999/xlink"
 _TEXT: Final = {f"{{{_SVG}}}{tag}" for tag in ("text", "tspan")}
+_NUMBER: Final = re.compile(r"-?\d+\.\d{3,}")
+# A rectangle as matplotlib writes it, four corners, each with both its coordinates.
+_RECTANGLE: Final = re.compile(r"M (\S+) (\S+) L (\S+) \2 L \3 (\S+) L \1 \4 (?:L \1 \2 )?z")
+_UPRIGHT: Final = "rotate(-0 "
 _REFERENCE: Final = re.compile(r"(?<=url\(#)[^)]+|(?<=^#).+")
 
 
@@ -29,6 +33,7 @@ def to_svg(figure: Figure, name: str, title: str, description: str) -> str:
     _without_document_wide_style(root)
     for node in root.iter():
         _style_as_attributes(node)
+        _shorten(node)
     _rename(root, name)
     _flatten(root)
     root.set("role", "img")
@@ -59,6 +64,19 @@ def _style_as_attributes(node: Element) -> None:
         # The font is said once, on the root.
         if value and key.strip() != "font-family":
             node.set(key.strip(), value.strip())
+
+
+def _shorten(node: Element) -> None:
+    """Say the same in fewer numbers: each is parsed again for a PDF."""
+    if node.get("transform", "").startswith(_UPRIGHT):
+        del node.attrib["transform"]
+    for key, value in node.attrib.items():
+        # A hundredth of a point is 4 micrometres.
+        if key != "transform":
+            node.set(key, _NUMBER.sub(lambda found: f"{float(found[0]):.2f}", value))
+    if "d" in node.attrib:
+        path = " ".join(node.attrib["d"].split())
+        node.set("d", _RECTANGLE.sub(r"M\1 \2H\3V\4H\1z", path))
 
 
 def _rename(root: Element, name: str) -> None:

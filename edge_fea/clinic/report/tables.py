@@ -21,6 +21,8 @@ _DATASETS = {
     "fer": ("FER+",),
     "lfw": ("LFW",),
 }
+# What the limits in the catalogue are written for.
+_LEARNT = ("FER2013", "LFW", "KDEF")
 
 
 def week_rows(findings: Findings, words: Words) -> list[list[str]]:
@@ -122,7 +124,7 @@ def accuracy_rows(manifest: Manifest, words: Words) -> list[list[str]]:
     rows = []
     for figure in manifest.figures:
         if figure.measure == "accuracy":
-            interval = _DASH
+            interval = words("methods.no_interval")
             if figure.low is not None and figure.high is not None:
                 interval = words.range(words.number(100 * figure.low), words.percent(figure.high))
             rows.append(
@@ -134,3 +136,17 @@ def accuracy_rows(manifest: Manifest, words: Words) -> list[list[str]]:
                 ]
             )
     return rows
+
+
+def limits(manifest: Manifest | None, words: Words) -> list[str]:
+    """What the network cannot do, by what its manifest says that it learnt from.
+
+    ``manifest`` is None where it is not that of the network that read the clips.
+    """
+    learnt = manifest.training.data if manifest else []
+    if learnt and all(name.startswith(_LEARNT) for name in learnt):
+        found = words.listed("methods.limits_learnt")
+    else:
+        data = "; ".join(learnt) or _DASH
+        found = [text.replace("{data}", data) for text in words.listed("methods.limits_not_known")]
+    return [*found, *words.listed("methods.limits")]

@@ -107,8 +107,9 @@ def permissions(case: Case) -> Verdict:
     key = clinic.signing_key
     if closed and os.access(key.parent, os.X_OK) and key.exists():
         mode = key.stat().st_mode
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            return bad(f"others can read the device's key {key}", f"sudo chmod 600 {key}")
+        # Its group may read it: the clinicians' account signs packs (deploy/clinician-account.sh).
+        if mode & (stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO):
+            return bad(f"others can read the device's key {key}", f"sudo chmod 640 {key}")
     return ok(f"{folder if closed else 'every file'} is for its owner and group alone")
 
 

@@ -1,0 +1,187 @@
+"""Packs that bring what the last one lacked: by the order of recording, whatever the clock said."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pyrage import x25519
+
+from edge_fea.clinic.handover import received_to
+from edge_fea.clinic.packing import Packed, PackOrder, pack_into
+from edge_fea.config import ClinicSettings, DeviceSettings, Settings, StoreSettings
+from edge_fea.errors import NotFoundError
+from edge_fea.store.audit import AuditTrail
+from edge_fea.store.clips import ClipReader, ClipRecorder
+from edge_fea.store.erasure import erase_patient
+from edge_fea.store.order import begin_anew
+from edge_fea.summary.record import ClipSummary
+from tests.conftest import NOON, FakeClock
+from tests.store.clip_factory import START, make_clip
+
+READER = x25519.Identity.generate()
+WHO = "stick:1234"
+ORDER = PackOrder(WHO, since_last=True)
+
+Give = Callable[..., Packed]
+
+
+@pytest.fixture
+def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A device with two clips and a running one, whose packs have no reports."""
+    monkeypatch.setattr("edge_fea.clinic.packing._report_names", lambda patients: [])
+    (tmp_path / "device").mkdir()
+    settings = Settings(
+        store=StoreSettings(database=tmp_path / "device" / "a.db"),
+        clinic=ClinicSettings(
+            recipients=(str(READER.to_public()),), signing_key=tmp_path / "keys" / "device.pem"
+        ),
+        device=DeviceSettings(id="efea-ward3"),
+    )
+    record(settings, make_clip(0), make_clip(5), make_clip(10, ended_by=None))
+    return settings
+
+
+def record(device: Settings, *clips: ClipSummary) -> None:
+    with ClipRecorder(device.store.database, busy_timeout=1, now=NOON) as recorder:
+        for clip in clips:
+            recorder.save(clip)
+
+
+@pytest.fixture
+def trail(device: Settings) -> AuditTrail:
+    return AuditTrail(device.store.audit, busy_timeout=1)
+
+
+@pytest.fixture
+def give(device: Settings, trail: AuditTrail, clock: FakeClock, tmp_path: Path) -> Give:
+    """Makes a pack, each under a name of its own."""
+    clock.wall = START + timedelta(minutes=12)
+    made: list[Path] = []
+
+    def give_it(order: PackOrder = ORDER) -> Packed:
+        made.append(tmp_path / f"{len(made)}.edgefea")
+        return pack_into(made[-1], order, device, trail, clock)
+
+    return give_it
+
+
+def places(device: Settings) -> dict[str, int]:
+    with closing(sqlite3.connect(device.store.database)) as db:
+        return dict(db.execute("SELECT clip_id, place FROM clip_order"))
+
+
+def test_the_next_pack_holds_what_the_last_one_lacked_and_the_clip_that_was_running(
+    device: Settings, trail: AuditTrail, give: Give
+) -> None:
+    first = give()
+    assert (first.clips, first.start, first.end) == (2, None, START + timedelta(minutes=10))
+    with pytest.raises(NotFoundError, match="no clips for a pack"):
+        give()
+    record(device, make_clip(10), make_clip(15))
+    second = give()
+    assert (second.clips, second.start) == (2, START + timedelta(minutes=10))
+    assert received_to(trail, WHO) == places(device)[make_clip(15).clip_id]
+    # Another stick begins with the first clip.
+    assert give(PackOrder("stick:99", since_last=True)).clips == 4
+
+
+def test_clips_of_a_clock_that_was_set_back_are_in_the_next_pack(
+    device: Settings, give: Give
+) -> None:
+    record(device, make_clip(10))
+    assert give().clips == 3
+    record(device, make_clip(-60), make_clip(-55))
+    done = give()
+    assert (done.clips, done.start) == (2, START - timedelta(minutes=60))
+    with pytest.raises(NotFoundError):
+        give()
+
+
+def test_a_clip_that_another_was_erased_after_is_not_taken_for_received(
+    device: Settings, give: Give, clock: FakeClock
+) -> None:
+    """The last clips are gone, and the clock is set back: their places are not given again."""
+    record(device, make_clip(10), make_clip(15, patient="P99"), make_clip(20, patient="P99"))
+    assert give().clips == 5
+    erase_patient(device.store.database, "P99", busy_timeout=1, clock=clock)
+    record(device, make_clip(-60))
+    assert give().clips == 1
+    assert len(places(device)) == 4
+
+
+def test_a_pack_of_days_that_leaves_none_out_counts_as_received(
+    device: Settings, trail: AuditTrail, give: Give
+) -> None:
+    record(device, make_clip(10), make_clip(15))
+    place = places(device)
+    give(PackOrder(WHO, start=START + timedelta(minutes=10)))
+    assert received_to(trail, WHO) == 0
+    give(PackOrder(WHO, end=START + timedelta(minutes=7)))
+    assert received_to(trail, WHO) == place[make_clip(5).clip_id]
+    give(PackOrder(WHO, start=START + timedelta(minutes=8)))
+    assert received_to(trail, WHO) == place[make_clip(15).clip_id]
+
+
+def test_a_bound_in_the_future_is_no_promise_for_clips_to_come(
+    device: Settings, trail: AuditTrail, give: Give
+) -> None:
+    done = give(PackOrder(WHO, end=START + timedelta(days=9)))
+    assert done.end == START + timedelta(minutes=10)
+    assert received_to(trail, WHO) == places(device)[make_clip(5).clip_id]
+
+
+def test_the_clips_of_another_patient_are_not_missing_in_a_pack_of_one(
+    device: Settings, trail: AuditTrail, give: Give
+) -> None:
+    order = PackOrder(WHO, "P07", since_last=True)
+    record(device, make_clip(10), make_clip(15, patient="P08"), make_clip(20))
+    assert give(order).clips == 4
+    assert received_to(trail, WHO, "P07") == places(device)[make_clip(20).clip_id]
+    record(device, make_clip(25, patient="P08"), make_clip(30))
+    assert give(order).clips == 1
+
+
+def test_what_another_database_handed_over_is_not_taken_for_what_this_one_has(
+    device: Settings, trail: AuditTrail, give: Give
+) -> None:
+    record(device, make_clip(10))
+    give()
+    received = received_to(trail, WHO)
+    device.store.database.unlink()
+    record(device, make_clip(-600))
+    # A new database counts on from the present, so its places are beyond those of the old one.
+    assert places(device)[make_clip(-600).clip_id] > received
+    assert give().clips == 1
+
+
+def test_of_a_database_that_is_behind_what_was_received_everything_is_given(
+    device: Settings, trail: AuditTrail, give: Give
+) -> None:
+    record(device, make_clip(10))
+    give()
+    with closing(sqlite3.connect(device.store.database)) as db, db:
+        db.execute("UPDATE clip_order SET place = place - 1000000")
+        db.execute("UPDATE sqlite_sequence SET seq = seq - 1000000 WHERE name = 'clip_order'")
+    assert give().clips == 3
+
+
+def test_after_a_restored_backup_no_place_is_given_twice(
+    device: Settings, trail: AuditTrail
+) -> None:
+    before = max(places(device).values())
+    with ClipRecorder(device.store.database, busy_timeout=1, now=NOON) as recorder:
+        begin_anew(recorder.opened.db)
+        recorder.save(make_clip(60))
+    assert places(device)[make_clip(60).clip_id] > before + 1_000_000
+    with ClipReader(device.store.database, busy_timeout=1) as reader:
+        assert reader.last_place() == places(device)[make_clip(60).clip_id]
+
+
+def test_a_clip_keeps_its_place_however_often_it_is_written(device: Settings) -> None:
+    before = places(device)
+    record(device, make_clip(10), make_clip(0))
+    assert places(device) == before
+    assert sorted(before, key=before.__getitem__) == [make_clip(n).clip_id for n in (0, 5, 10)]
