@@ -8,13 +8,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint unit test-system test-appliance test-runtimes test-train \
+.PHONY: help demo test lint unit test-system test-vfat test-appliance test-runtimes test-train \
 	test-camera soak-camera test-arm64 bundle deb lock clean
 
 help:
 	@echo 'make demo           run the main job on a staged face video; prints the clips'
 	@echo 'make test           formatting, types, and all tests that need no server'
 	@echo 'make test-system    tests with real parts: file trace, small disk, kill -9 (root, strace)'
+	@echo 'make test-vfat      USB sticks with vfat, under Debian'"'"'s kernel (root, qemu, 10 to 20 minutes)'
 	@echo 'make test-appliance the service under a real systemd in a container (root, nspawn)'
 	@echo 'make test-camera    picamera2 on a virtual camera: buffers, stall, restart (root, nspawn)'
 	@echo 'make soak-camera    hours of it, as a table of memory and open files (HOURS=2)'
@@ -54,6 +55,12 @@ unit: $(VENV)/.installed-dev
 
 test-system: $(VENV)/.installed-dev
 	$(BIN)/pytest -m system tests/system
+
+# In an emulated machine with Debian's own kernel, where this one has no vfat: a few seconds of work
+# take minutes. The kernel is kept in the folder.
+test-vfat: $(VENV)/.installed-dev
+	tests/system/debian_kernel.sh $(VENV)-kernel bash -c 'grep -qw vfat /proc/filesystems && \
+	  $(BIN)/python -m pytest -p no:cacheprovider -o timeout=2400 -m vfat tests/system'
 
 test-appliance: $(VENV)/.installed-dev
 	$(BIN)/pytest -m appliance tests/system

@@ -66,7 +66,6 @@ class _Group(click.Group):
         try:
             module = importlib.import_module(f"edge_fea.cli.{_COMMANDS[cmd_name]}")
         finally:
-            gc.freeze()
             gc.enable()
         command: click.Command = getattr(module, cmd_name)
         return command
@@ -79,6 +78,10 @@ class _Group(click.Group):
                 traceback.print_exc()
             click.echo(f"edge-fea: {error}", err=True)
             sys.exit(error.exit_code)
+        finally:
+            # While click looks on, which says nothing of a reader that has gone. What is left to
+            # the interpreter's end is complained about there.
+            sys.stdout.flush()
 
 
 @click.group(

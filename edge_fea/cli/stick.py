@@ -94,6 +94,9 @@ def fill(options: Options, folder: Path, serial: str) -> None:
     """
     if not _SERIAL.fullmatch(serial):
         raise click.BadParameter("letters, digits and ._- only, at most 64", param_hint="--serial")
+    if not folder.is_dir():
+        # A file of that name would be made, wherever it is.
+        raise OutputUnwritable(f"cannot write into {folder}: it is no folder")
     order = PackOrder(f"stick:{serial}", since_last=True)
     told: dict[str, Any] = dict.fromkeys(("name", "size", "sha256", "clips"))
     try:

@@ -135,8 +135,12 @@ def _ordered(
         after = received if order.since_last or order.start is not None else 0
         recorded_after = received if order.since_last and received else None
         wanted = ClipFilter(order.start, order.end, order.patient, after=recorded_after)
-        start = order.start if recorded_after is None else reader.first_start(wanted)
+        starts = reader.starts(wanted)
+        start = order.start if recorded_after is None or starts is None else starts[0]
         end = _settled(reader, order.end, made)
+        if starts is not None:
+            # Of a clock that had run ahead, or was set back since.
+            end = max(end, starts[1])
         form = "plain" if not settings.clinic.recipients else "age"
         entry = AuditEntry(order.who, "pack", "begun", order.patient, start, end, form)
         with on_record(trail, entry, clock) as receipt:

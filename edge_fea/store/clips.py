@@ -237,15 +237,15 @@ class ClipReader(Reading):
             ).fetchone()
         return int(found)
 
-    def first_start(self, wanted: ClipFilter) -> datetime | None:
-        """When the first of the wanted clips began; None without one."""
+    def starts(self, wanted: ClipFilter) -> tuple[datetime, datetime] | None:
+        """When the first and the last of the wanted clips began; None without one."""
         condition, values = wanted.where()
         with translated(self._path):
-            (found,) = self._db.execute(
-                f"SELECT min({HAPPENED}) FROM clips WHERE {condition}",  # noqa: S608
+            first, last = self._db.execute(
+                f"SELECT min({HAPPENED}), max({HAPPENED}) FROM clips WHERE {condition}",  # noqa: S608
                 values,
             ).fetchone()
-        return parse_iso(found) if found else None
+        return (parse_iso(first), parse_iso(last)) if first else None
 
     def last_place(self) -> int:
         """The latest place in the order of recording: ``order.last_place``."""

@@ -134,8 +134,10 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     assert done.stderr == "edge-fea: no database none.db: nothing has been recorded there\n"
 
 
-def test_a_pipe_that_is_closed_early_ends_it_without_a_word(database: Path) -> None:
-    done = shell(f"edge-fea --database {database.name} clips --format csv | true", database.parent)
+# More than what is kept before it is written, and less.
+@pytest.mark.parametrize("command", ["clips --format csv", "summary --patient P07 --format csv"])
+def test_a_pipe_that_is_closed_early_ends_it_without_a_word(database: Path, command: str) -> None:
+    done = shell(f"edge-fea --database {database.name} {command} | true", database.parent)
     assert done.stderr == ""
 
 

@@ -83,7 +83,7 @@ def test_what_was_done_is_told_and_on_record(run: Run, database: Path) -> None:
     assert "for pseudonym, clips and figures: 0 found" in done.output
     begun, ended = trail(run, database)
     assert (begun["action"], begun["outcome"], ended["outcome"]) == ("erase", "begun", "done")
-    assert ended["note"].startswith("3 rows removed, ")
+    assert ended["note"].startswith("6 rows removed, ")
     assert ended["patient_refs"]
     mine = run("--database", database, "audit", "--patient", "P07", "--format", "json")
     assert len(json.loads(mine.stdout)) == 2

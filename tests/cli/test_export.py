@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -166,7 +167,7 @@ def test_a_snapshot_is_read_by_the_other_commands(run: Run, database: Path, tmp_
     assert json.loads(shown.stdout) == json.loads(
         run("--database", database, "clips", "--format", "json").stdout
     )
-    with sqlite3.connect(tmp_path / "copy.db") as db:
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

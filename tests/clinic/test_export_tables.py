@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 import zipfile
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -237,7 +238,7 @@ def test_a_snapshot_opens_as_any_database_of_edge_fea(tmp_path: Path) -> None:
 def test_a_snapshot_without_the_series_has_an_empty_table(tmp_path: Path) -> None:
     database = record(tmp_path / "clips.db", *MIXED, series=True)
     export("sqlite", database, tmp_path / "snapshot.db")
-    with sqlite3.connect(tmp_path / "snapshot.db") as db:
+    with closing(sqlite3.connect(tmp_path / "snapshot.db")) as db:
         assert db.execute("SELECT count(*) FROM seconds").fetchone() == (0,)
 
 
@@ -264,7 +265,7 @@ def test_a_snapshot_takes_along_only_what_belongs_to_its_clips(tmp_path: Path) -
         start=start,
         end=start.replace(hour=18),
     )
-    with sqlite3.connect(tmp_path / "copy") as db:
+    with closing(sqlite3.connect(tmp_path / "copy")) as db:
         assert db.execute("SELECT start_utc FROM stays").fetchall() == [
             ("2026-11-22T11:00:00.000Z",)
         ]

@@ -96,8 +96,16 @@ def test_clips_of_a_clock_that_was_set_back_are_in_the_next_pack(
     record(device, make_clip(-60), make_clip(-55))
     done = give()
     assert (done.clips, done.start) == (2, START - timedelta(minutes=60))
+    assert done.start < done.end
     with pytest.raises(NotFoundError):
         give()
+
+
+def test_a_clip_of_a_clock_that_had_run_ahead_lies_within_the_range_that_is_told(
+    device: Settings, give: Give
+) -> None:
+    record(device, make_clip(10), make_clip(600))
+    assert give().end == START + timedelta(minutes=600)
 
 
 def test_a_clip_that_another_was_erased_after_is_not_taken_for_received(

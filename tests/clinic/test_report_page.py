@@ -4,6 +4,7 @@ import io
 import re
 import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -138,7 +139,7 @@ def test_two_days_say_that_they_are_too_few(tmp_path: Path) -> None:
 
 def test_where_the_face_was_never_seen_no_chart_of_readings_is_drawn(tmp_path: Path) -> None:
     simulate(tmp_path / "clips.db", plan=replace(PLAN, days=4, seen=0.0))
-    with sqlite3.connect(tmp_path / "clips.db") as db:
+    with closing(sqlite3.connect(tmp_path / "clips.db")) as db, db:
         db.execute("DELETE FROM clips WHERE sufficient = 1")
     html = page_of(tmp_path / "clips.db")
     assert re.findall(r'aria-labelledby="(\w+)-title', html) == ["days", "reasons", "map"]
@@ -189,7 +190,7 @@ def test_a_pseudonym_and_a_device_are_text_whatever_they_hold(tmp_path: Path) ->
 
 def test_an_unknown_zone_in_the_database_breaks_nothing(tmp_path: Path) -> None:
     simulate(tmp_path / "clips.db", plan=replace(PLAN, days=2))
-    with sqlite3.connect(tmp_path / "clips.db") as db:
+    with closing(sqlite3.connect(tmp_path / "clips.db")) as db, db:
         db.execute("UPDATE clips SET zone = 'Mars/../../etc/passwd'")
     assert "Mars" in text_of(page_of(tmp_path / "clips.db"))
 

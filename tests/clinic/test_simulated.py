@@ -1,6 +1,7 @@
 """Simulated clips are what the device would have stored: the other tests may trust them."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_later_clips_are_compared_with_a_baseline(rows: list[Row], path: Path) -
     last = [row for row in rows if row["sufficient"]][-1]
     assert last["baseline_id"] is not None
     assert last["z_negative_mean"] is not None
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         (made,) = db.execute("SELECT count(*) FROM baselines").fetchone()
     assert made >= 3
 

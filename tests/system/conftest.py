@@ -31,8 +31,8 @@ def watched(device: Device) -> Iterator[Watched]:
     yield Watched(device)
     assert device.recorder is not None
     assert device.recorder.poll() is None
-    clips = len(device.clips())
-    device.wait_for(lambda: len(device.clips()) > clips)
+    before = device.recorded()
+    device.wait_for(lambda: device.recorded() > before)
     device.rows()
 
 

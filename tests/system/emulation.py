@@ -40,7 +40,9 @@ def arm64() -> Iterator[None]:
     try:
         yield
     finally:
-        entry.write_text("-1")
+        # Another run may have taken it away.
+        if entry.exists():
+            entry.write_text("-1")
 
 
 def _emulator() -> Path:

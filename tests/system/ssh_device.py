@@ -144,9 +144,20 @@ class Device:
         with ClipReader(self.database, busy_timeout=30) as reader:
             return list(reader.clips(ClipFilter(start=self.began, running=True)))
 
+    def recorded(self) -> float:
+        """Seconds that clips hold since the device began: more with each checkpoint."""
+        return sum(float(row["duration_s"]) for row in self.clips())
+
     def must_have_lost_nothing(self) -> None:
         """The recorder is at it, every clip is whole and joins on to the one before."""
-        clips = self.clips()
+        clips: list[Row] = []
+
+        def enough() -> bool:
+            # Between two clips there is none that runs, for as long as a checkpoint takes.
+            clips[:] = self.clips()
+            return len(clips) > 12 and clips[-1]["ended_by"] is None
+
+        self.wait_for(enough)
         ended, running = clips[:-1], clips[-1]
         assert len(ended) > 10
         assert {row["ended_by"] for row in ended} == {"full"}

@@ -138,7 +138,7 @@ class Room:
         assert self._namespace is not None
         place = f"--mount=/proc/{self._namespace.pid}/ns/mnt"
         command = ["nsenter", place, "--", *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=800)
 
     @property
     def mount_point(self) -> Path:
