@@ -35,9 +35,20 @@ def read_grey(path: Path) -> np.ndarray:
     return grey(np.asarray(pixels))
 
 
+def is_folder(path: Path) -> bool:
+    """Whether ``path`` is a folder. Raises SourceUnreadable where one above it may not be read."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise SourceUnreadable(f"{path}: {error.strerror}") from error
+
+
 def pictures_in(folder: Path) -> list[Path]:
-    """All pictures below ``folder``, by path. Raises NotFoundError where there are none."""
-    if not folder.is_dir():
+    """All pictures below ``folder``, by path.
+
+    Raises NotFoundError where there are none, SourceUnreadable where it may not be read.
+    """
+    if not is_folder(folder):
         raise NotFoundError(f"no such folder: {folder}")
     found = sorted(
         path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()

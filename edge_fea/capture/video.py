@@ -128,11 +128,11 @@ def _require_readable(path: Path) -> None:
         raise SourceUnreadable(
             f"{str(path)!a}: OpenCV opens only files whose names are UTF-8: rename it"
         ) from None
-    if not path.exists():
-        raise NotFoundError(f"no such file: {path}")
-    if not path.is_file():
-        raise SourceUnreadable(f"{path}: not a file")
     try:
+        if not path.exists():
+            raise NotFoundError(f"no such file: {path}")
+        if not path.is_file():  # opening a pipe would wait for its other end
+            raise SourceUnreadable(f"{path}: not a file")
         with path.open("rb") as file:
             first = file.read(1)
     except OSError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from edge_fea.capture.pictures import pictures_in, read_grey
+from edge_fea.capture.pictures import is_folder, pictures_in, read_grey
 from edge_fea.cli.context import Options, pass_options
 from edge_fea.config.layers import default_file, leaves, load, toml_value
 from edge_fea.device.session import load_classifier
@@ -47,7 +47,7 @@ def check(options: Options, file: Path) -> None:
     require_writable(settings.store.database)
     load_classifier(settings)
     path = settings.capture.path
-    if path is not None and not path.exists():
+    if path is not None and not (is_folder(path) or path.exists()):
         raise NotFoundError(f"capture.path: no such file or folder: {path}")
     click.echo(f"{file}: good")
 
@@ -138,7 +138,7 @@ def classify(options: Options, paths: tuple[Path, ...], form: str, no_detect: bo
     """
     settings = options.settings()
     stills = StillClassifier(settings.vision, load_classifier(settings))
-    files = [file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])]
+    files = [file for path in paths for file in (pictures_in(path) if is_folder(path) else [path])]
     write = _CsvRecords() if form == "csv" else _JsonRecords()
     failures: list[EdgeFeaError] = []
     for file in files:

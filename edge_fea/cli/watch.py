@@ -12,7 +12,7 @@ import click
 from edge_fea.capture.clock import Clock, SystemClock
 from edge_fea.capture.demo import ZONE, DemoSource
 from edge_fea.capture.opening import open_source
-from edge_fea.capture.pictures import PictureFolder
+from edge_fea.capture.pictures import PictureFolder, is_folder
 from edge_fea.capture.video import VideoFile
 from edge_fea.cli.context import Options, pass_options
 from edge_fea.cli.formats import FORMAT_OPTION, MOMENT, clip_line, describe, echo_clips
@@ -137,7 +137,7 @@ def analyze(
             if stop.requested:
                 break
             try:
-                kind = "pictures" if path.is_dir() else "video"
+                kind = "pictures" if is_folder(path) else "video"
                 source = _open_recorded(path, settings, clock, recorded_at, real_time)
                 _record_file(session, source, kind, path.name, rows, stop, path)
             except EdgeFeaError as error:
@@ -156,7 +156,7 @@ def _open_recorded(
     path: Path, settings: Settings, clock: Clock, recorded_at: datetime | None, real_time: bool
 ) -> VideoFile | PictureFolder:
     rate = settings.capture.frame_rate
-    if path.is_dir():
+    if is_folder(path):
         return PictureFolder(path, rate, recorded_at=recorded_at)
     return VideoFile(path, rate, clock, recorded_at=recorded_at, real_time=real_time)
 
