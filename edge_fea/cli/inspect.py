@@ -87,7 +87,11 @@ def _model_page(classifier: Classifier, difference: float) -> str:
         ("network", f"{manifest.name}  {classifier.path}"),
         ("sha256", manifest.sha256),
         ("runtime", f"{runtime.package} {runtime.version}"),
-        ("input", f"{manifest.input.size} x {manifest.input.size} grey, uint8"),
+        (
+            "input",
+            f"{manifest.input.size} x {manifest.input.size} grey, uint8"
+            f"{', read as it is and mirrored' if manifest.input.mirrored else ''}",
+        ),
         ("labels", ", ".join(manifest.labels)),
         (
             "size",

@@ -56,20 +56,24 @@ class Classifier:
 
     def read(self, crop: Grey) -> Reading:
         """Classify ``crop``, uint8 (size, size) with the size of ``manifest.input``."""
-        self._invoke(crop)
-        logits = self._value(self._logits).ravel()
-        face = None
-        if self._face is not None:
-            face = float(1.0 / (1.0 + np.exp(-self._value(self._face).item())))
+        logits, face_logit = self._outputs_of(crop)
+        if self.manifest.input.mirrored:
+            # An expression is the same one in a mirror; the mean of both is right more often.
+            again, face_again = self._outputs_of(_mirrored(crop))
+            logits = (logits + again) / 2
+            if face_logit is not None and face_again is not None:
+                face_logit = (face_logit + face_again) / 2
+        face = None if face_logit is None else float(1.0 / (1.0 + np.exp(-face_logit)))
         return Reading(softmax(logits / self.manifest.temperature), face)
 
     def attention(self, crop: Grey) -> npt.NDArray[np.float64] | None:
         """The spatial attention map of ``crop``, float64 (h, w); None for a network without."""
         if self._attention is None:
             return None
-        self._invoke(crop)
-        values = self._value(self._attention)
-        return values.reshape(values.shape[1:3])
+        found = self._attention_of(crop)
+        if self.manifest.input.mirrored:
+            found = (found + self._attention_of(_mirrored(crop))[:, ::-1]) / 2
+        return found
 
     def is_face(self, reading: Reading) -> bool:
         """Whether the face check passes; always true for a network without one."""
@@ -132,6 +136,16 @@ class Classifier:
             raise NetworkInvalid(f"{self.path}: output '{name}' is {shape}, must be {wanted}")
         return outputs[place]
 
+    def _outputs_of(self, crop: Grey) -> tuple[npt.NDArray[np.float64], float | None]:
+        self._invoke(crop)
+        face = None if self._face is None else self._value(self._face).item()
+        return self._value(self._logits).ravel(), face
+
+    def _attention_of(self, crop: Grey) -> npt.NDArray[np.float64]:
+        self._invoke(crop)
+        values = self._value(self._attention)
+        return values.reshape(values.shape[1:3])
+
     def _invoke(self, crop: Grey) -> None:
         size = self.manifest.input.size
         if crop.shape != (size, size) or crop.dtype != np.uint8:
@@ -146,6 +160,10 @@ class Classifier:
         scale, zero_point = output["quantization"]
         # A float output carries scale 0 and is taken as it is.
         return np.asarray((raw - zero_point) * scale if scale else raw, np.float64)
+
+
+def _mirrored(crop: Grey) -> Grey:
+    return np.ascontiguousarray(crop[:, ::-1])
 
 
 def softmax(logits: npt.NDArray[np.float64]) -> Probabilities:

@@ -29,6 +29,13 @@ class NetworkInput(_Part):
         float,
         Field(ge=0.0, le=0.5, description="Share of the box's side added on each side."),
     ]
+    mirrored: Annotated[
+        bool,
+        Field(
+            description="Whether the crop is read a second time with left and right exchanged, and "
+            "the two outputs averaged before the softmax. Takes twice the time."
+        ),
+    ] = False
 
 
 class NetworkOutputs(_Part):

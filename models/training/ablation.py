@@ -39,7 +39,7 @@ A run that was stopped goes on where it was when the same command is given again
 and measured is not done again. Writes OUT/ablation.csv and OUT/ablation.md.
 """
 PRESET = "ablation"
-DEVICE_SIZE = 148
+DEVICE_SIZE = PRESETS["ship"].network.size
 SETS = {"kdef": "KDEF", "ferplus": "FER+ valid"}
 PAPER = {"cbam": "94.2 %"}
 """The paper's accuracy on KDEF, where our sources state it: for the whole network only."""

@@ -63,9 +63,13 @@ class Outputs:
 
 
 class Network:
-    """Runs a TFLite file on uint8 crops; ``threads`` as for LiteRT."""
+    """Runs a TFLite file on uint8 crops; ``threads`` as for LiteRT.
 
-    def __init__(self, content: bytes, threads: int = 1) -> None:
+    ``mirrored`` as in the manifest: each crop is read mirrored too, and the outputs averaged.
+    """
+
+    def __init__(self, content: bytes, threads: int = 1, mirrored: bool = False) -> None:
+        self._mirrored = mirrored
         self._interpreter = Interpreter(model_content=content, num_threads=threads)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
@@ -93,6 +97,13 @@ class Network:
 
     def run(self, crops: npt.NDArray[np.uint8]) -> Outputs:
         """Outputs for uint8 crops (n, size, size, 1)."""
+        found = self._run(crops)
+        if not self._mirrored:
+            return found
+        again = self._run(crops[:, :, ::-1])
+        return Outputs((found.logits + again.logits) / 2, (found.face + again.face) / 2)
+
+    def _run(self, crops: npt.NDArray[np.uint8]) -> Outputs:
         places = self.places
         logits, face = [], []
         for crop in crops:

@@ -30,7 +30,7 @@ For each fold: train (fine-tuning from --start, which must not have seen KDEF), 
 and the int8 file through the device's classifier on the twelve people held out, on FER+ valid and
 on the LFW people held out. Then all folds are pooled; intervals redraw whole people.
 
-  python -m models.training.crossvalidate --start RUNS/pretrain/pretrain-74/last.weights.h5 \\
+  python -m models.training.crossvalidate --start RUNS/pretrain/pretrain-80/last.weights.h5 \\
       --negatives RUNS/cache/negatives.npz --cache RUNS/cache --out RUNS/cv
   # options of train come last, after two dashes
   python -m models.training.crossvalidate ... -- --share kdef=0.45
@@ -55,9 +55,7 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--cache", type=Path, required=True, help="the cache that train used")
     new.add_argument("--negatives", type=Path, required=True, help="from negatives")
     new.add_argument("--preset", choices=sorted(PRESETS), default="ship")
-    new.add_argument(
-        "--stage", action="append", help="of the preset (default: finetune-96 and settle)"
-    )
+    new.add_argument("--stage", action="append", help="of the preset (default: finetune-80)")
     new.add_argument("--seed", type=int, default=1)
     every = ",".join(map(str, range(FOLDS)))
     new.add_argument("--folds", default=every, help="which to do now (default: %(default)s)")
@@ -107,7 +105,9 @@ def write_predictions(folder: Path, stage: Path, fold: int, cache: Path, negativ
     kept: dict[str, np.ndarray] = {"temperature": np.asarray(manifest.temperature)}
     for name, crops in load({"kdef"}, str(fold), cache)[1].items():
         probabilities, faces = classify(classifier, crops)
-        logits = predict(model, device_crops(crops, manifest.input.size))
+        logits = predict(
+            model, device_crops(crops, manifest.input.size), mirrored=manifest.input.mirrored
+        )
         kept |= {
             f"{name}.truth": crops.labels,
             f"{name}.people": crops.people,
@@ -131,7 +131,7 @@ def write_predictions(folder: Path, stage: Path, fold: int, cache: Path, negativ
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
     options = parser().parse_args(arguments)
-    stages = options.stage or ["finetune-96", "settle"]
+    stages = options.stage or ["finetune-80"]
     began = time.monotonic()
     keep_settings(options.out / "settings.json", {
         "preset": options.preset, "stages": stages, "seed": options.seed, "train": options.train,

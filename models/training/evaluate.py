@@ -31,10 +31,10 @@ labelled pictures or RAVDESS films. 95 % intervals redraw whole people. With --r
 stands beside the int8 one, with the temperature that was fitted for int8.
 
 Examples:
-  python -m models.training.evaluate --manifest models/cbam6-148-int8.json --fold 0 \\
-      --run RUNS/fold0/settle --weights with-face.weights.h5 --cache RUNS/cache \\
+  python -m models.training.evaluate --manifest models/cbam6-80-int8.json --fold 0 \\
+      --run RUNS/fold0/finetune-80 --weights with-face.weights.h5 --cache RUNS/cache \\
       --figures models/figures
-  python -m models.training.evaluate --manifest models/cbam6-148-int8.json \\
+  python -m models.training.evaluate --manifest models/cbam6-80-int8.json \\
       --folder wards=/data/wards --classes angry,disgust,fear,happy,neutral
 
 It prints Markdown; --figures adds plots, --json the same figures for programs.
@@ -126,7 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if name != "ferplus":  # holds hands and drawings that Haar never frames
             faces.append(sure)
         if model is not None:
-            logits = predict(model, device_crops(crops, manifest.input.size))
+            logits = predict(
+                model, device_crops(crops, manifest.input.size), mirrored=manifest.input.mirrored
+            )
             probabilities["float"] = softmax(logits, manifest.temperature)
         seen = Predictions(crops.labels, crops.people, probabilities).of(classes)
         for title, part in titled(name, seen).items():

@@ -109,6 +109,7 @@ def make(
     name: str,
     folder: Path,
     crossvalidated: CrossValidation | None = None,
+    mirrored: bool = False,
 ) -> Manifest:
     """Quantize ``model``, measure the int8 file, and write ``name``.tflite and .json to folder.
 
@@ -116,10 +117,11 @@ def make(
     trained on: temperature, threshold and figures come from them. A network that was trained on
     everybody has no KDEF people left to be measured on: its figures for KDEF, and KDEF's part in
     the temperature, are those of ``crossvalidated``, the networks made alike on four fifths each.
+    ``mirrored`` goes into the manifest, and all figures are of reading so.
     """
     seed = int(run["seed"])
     content = to_int8(model, config, calibration)
-    network = Network(content, threads=2)
+    network = Network(content, threads=2, mirrored=mirrored)
     outputs = {n: network.run(device_crops(c, config.size)) for n, c in valid.items() if len(c)}
     held_out = [(o.logits, valid[n].labels) for n, o in outputs.items()]
     if crossvalidated is not None:
@@ -160,7 +162,7 @@ def make(
         file=f"{name}.tflite",
         sha256=hashlib.sha256(content).hexdigest(),
         labels=LABELS,
-        input=NetworkInput(size=config.size, margin=0.0),
+        input=NetworkInput(size=config.size, margin=0.0, mirrored=mirrored),
         outputs=NetworkOutputs(**places),
         temperature=round(temperature, 4),
         face_check=check,
@@ -208,8 +210,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--negatives", type=Path, required=True, help="from negatives")
     parser.add_argument("--cache", type=Path, required=True, help="the cache that train used")
-    parser.add_argument("--name", default="cbam6-148-int8")
+    parser.add_argument("--name", default="cbam6-80-int8")
     parser.add_argument("--to", type=Path, default=REPOSITORY / "models")
+    parser.add_argument(
+        "--mirrored", action=argparse.BooleanOptionalAction, default=True,
+        help="the device reads each crop mirrored too: twice the time (default: yes)",
+    )  # fmt: skip
     parser.add_argument("--calibrate", type=int, default=1000, help="crops for calibration")
     parser.add_argument(
         "--cross-validated", type=Path, metavar="FOLDER",
@@ -228,6 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         model, config, run, list(train), calibration, valid, negatives.take(aside),
         options.name, options.to,
         CrossValidation(options.cross_validated) if options.cross_validated else None,
+        options.mirrored,
     )  # fmt: skip
     print(f"{manifest.file}: temperature {manifest.temperature}, face check {manifest.face_check}")
 

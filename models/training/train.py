@@ -43,13 +43,13 @@ Train one stage of a preset, or all of them in order.
 Examples, from the root of the repository:
   # once, without KDEF, so that every fold can start from it
   python -m models.training.train --stage pretrain-48 --stage pretrain-64 --stage pretrain-74 \\
-      --fold none --out RUNS/pretrain
+      --stage pretrain-80 --fold none --out RUNS/pretrain
   # one fold of the cross-validation: its twelve people are only validated on
-  python -m models.training.train --stage finetune-96 --stage settle --fold 0 \\
-      --start RUNS/pretrain/pretrain-74/last.weights.h5 --out RUNS/fold0
+  python -m models.training.train --stage finetune-80 --fold 0 \\
+      --start RUNS/pretrain/pretrain-80/last.weights.h5 --out RUNS/fold0
   # the network that ships: all people
-  python -m models.training.train --stage finetune-96 --stage settle \\
-      --fold none --start RUNS/pretrain/pretrain-74/last.weights.h5 --out RUNS/all
+  python -m models.training.train --stage finetune-80 \\
+      --fold none --start RUNS/pretrain/pretrain-80/last.weights.h5 --out RUNS/all
   # own pictures (label/person/picture), beside the others or alone
   python -m models.training.train --folder wards=PATH --share wards=0.5 ...
   python -m models.training.train --folder wards=PATH --share wards=1 --share kdef=0 \\
@@ -198,8 +198,12 @@ def validator(valid: dict[str, Crops], size: int, channels: int = 1):
     return validate
 
 
-def predict(model: keras.Model, crops: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Logits, float32 (n, 7), of uint8 crops (n, size, size, channels)."""
+def predict(
+    model: keras.Model, crops: np.ndarray, batch: int = 64, mirrored: bool = False
+) -> np.ndarray:
+    """Logits, float32 (n, 7), of uint8 crops (n, size, size, channels); ``mirrored``: of both."""
+    if mirrored:
+        return (predict(model, crops, batch) + predict(model, crops[:, :, ::-1], batch)) / 2
     parts = [crops[i : i + batch] for i in range(0, len(crops), batch)]
     run = keras.Model(model.input, model.output["logits"])
     return np.concatenate([run(normalise(part), training=False).numpy() for part in parts])

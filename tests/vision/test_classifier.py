@@ -17,7 +17,15 @@ from edge_fea.emotions import LABELS
 from edge_fea.errors import NetworkInvalid, RuntimeMissing
 from edge_fea.vision import classifier as classifier_module
 from edge_fea.vision.classifier import Classifier, default_network, softmax
+from edge_fea.vision.manifest import Manifest
 from edge_fea.vision.runtime import load_runtime
+
+SIDE = Manifest.read(default_network()).input.size
+
+
+def noise(seed: int) -> np.ndarray:
+    """A crop of the network's size."""
+    return np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +49,7 @@ def edited(manifest: Path, change: Callable[[dict], None]) -> Path:
 
 
 def test_probabilities_are_seven_and_add_up(shipped: Classifier) -> None:
-    crop = np.random.default_rng(0).integers(0, 256, (148, 148)).astype(np.uint8)
+    crop = noise(0)
     reading = shipped.read(crop)
     assert reading.probabilities.shape == (len(LABELS),)
     assert reading.probabilities.sum() == pytest.approx(1.0)
@@ -49,8 +57,8 @@ def test_probabilities_are_seven_and_add_up(shipped: Classifier) -> None:
 
 
 def test_the_same_crop_gives_the_same_reading(shipped: Classifier) -> None:
-    crop = np.random.default_rng(1).integers(0, 256, (148, 148)).astype(np.uint8)
-    other = np.zeros((148, 148), np.uint8)
+    crop = noise(1)
+    other = np.zeros((SIDE, SIDE), np.uint8)
     first = shipped.read(crop).probabilities
     shipped.read(other)
     assert (shipped.read(crop).probabilities == first).all()
@@ -61,24 +69,38 @@ def test_the_self_check_passes_here(shipped: Classifier) -> None:
 
 
 def test_noise_is_no_face(shipped: Classifier) -> None:
-    noise = np.random.default_rng(2).integers(0, 256, (148, 148)).astype(np.uint8)
-    assert not shipped.is_face(shipped.read(noise))
+    assert not shipped.is_face(shipped.read(noise(2)))
 
 
 @pytest.mark.parametrize(
-    "crop", [np.zeros((100, 100), np.uint8), np.zeros((148, 148), np.float32)], ids=["size", "type"]
+    "crop", [np.zeros((30, 30), np.uint8), np.zeros((SIDE, SIDE), np.float32)], ids=["size", "type"]
 )
 def test_another_crop_is_refused(shipped: Classifier, crop: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"must be \(148, 148\) uint8"):
+    with pytest.raises(ValueError, match=rf"must be \({SIDE}, {SIDE}\) uint8"):
         shipped.read(crop)
 
 
 def test_a_network_of_more_threads_reads_the_same(shipped: Classifier) -> None:
-    crop = np.random.default_rng(3).integers(0, 256, (148, 148)).astype(np.uint8)
+    crop = noise(3)
     threaded = Classifier(default_network(), threads=2)
     np.testing.assert_allclose(
         threaded.read(crop).probabilities, shipped.read(crop).probabilities, atol=1e-6
     )
+
+
+def test_a_network_that_reads_mirrored_too_averages_before_the_softmax(network: Path) -> None:
+    plain = Classifier(edited(network, lambda m: m["input"].update(mirrored=False)))
+    one, other = plain.read(noise(4)), plain.read(np.ascontiguousarray(noise(4)[:, ::-1]))
+    assert not np.allclose(one.probabilities, other.probabilities, atol=1e-3)
+    maps = plain.attention(noise(4)), plain.attention(np.ascontiguousarray(noise(4)[:, ::-1]))
+
+    both = Classifier(edited(network, lambda m: m["input"].update(mirrored=True)))
+    reading = both.read(noise(4))
+    mean = np.sqrt(one.probabilities * other.probabilities)
+    np.testing.assert_allclose(reading.probabilities, mean / mean.sum(), atol=1e-9)
+    odds = [face / (1 - face) for face in (one.face, other.face, reading.face)]
+    assert odds[2] ** 2 == pytest.approx(odds[0] * odds[1])
+    np.testing.assert_allclose(both.attention(noise(4)), (maps[0] + maps[1][:, ::-1]) / 2)
 
 
 def test_a_changed_network_file_is_refused(network: Path) -> None:
@@ -119,7 +141,7 @@ def test_other_labels_are_refused(network: Path) -> None:
 
 def test_another_input_size_is_refused(network: Path) -> None:
     edited(network, lambda m: m["input"].update(size=96))
-    with pytest.raises(NetworkInvalid, match=r"input is \(1, 148, 148, 1\) uint8.*96"):
+    with pytest.raises(NetworkInvalid, match=rf"input is \(1, {SIDE}, {SIDE}, 1\) uint8.*96"):
         Classifier(network)
 
 
