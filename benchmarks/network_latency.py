@@ -5,7 +5,8 @@
 Runs the files (the network that ships, where none is named) in turns on one thread, in whichever
 runtime this environment has, and prints for each: median and minimum of the runs, the
 multiply-accumulates a second that the median makes, and how many operations go to XNNPACK in how
-many partitions. Two more files stand beside them:
+many partitions. Where the manifest has each crop read mirrored too, a run is two. Two more files
+stand beside them:
 
 - the shipped network without its attention output: what that output costs;
 - one large 3 x 3 convolution in int8 (56 x 56, 256 to 256 channels): the machine's peak.
@@ -36,10 +37,14 @@ WARM_UP = 10
 
 
 class Timed:
-    """One file in an interpreter, with the times of its runs."""
+    """One file in an interpreter, with the times of its runs.
 
-    def __init__(self, name: str, content: bytes, interpreter: Any) -> None:
-        self.name, self.seconds = name, []
+    ``readings`` is how often a crop is read: twice where the manifest says so (mirrored). A run is
+    all that one crop costs.
+    """
+
+    def __init__(self, name: str, content: bytes, interpreter: Any, readings: int = 1) -> None:
+        self.name, self.seconds, self._readings = name, [], readings
         self._interpreter = interpreter(model_content=content, num_threads=1)
         self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details()[0]
@@ -48,7 +53,7 @@ class Timed:
         self._interpreter.set_tensor(details["index"], values.astype(details["dtype"]))
         self.operations = self._interpreter._get_ops_details()
         shapes = {t["index"]: t["shape"] for t in self._interpreter.get_tensor_details()}
-        self.multiply_accumulates = sum(_cost(each, shapes) for each in self.operations)
+        self.multiply_accumulates = readings * sum(_cost(each, shapes) for each in self.operations)
         self.run(WARM_UP)
         self.seconds.clear()
 
@@ -56,7 +61,8 @@ class Timed:
         """Run, and keep how long it took."""
         for _ in range(times):
             began = time.perf_counter()
-            self._interpreter.invoke()
+            for _ in range(self._readings):
+                self._interpreter.invoke()
             self.seconds.append(time.perf_counter() - began)
 
     def partitions(self) -> tuple[int, list[str]]:
@@ -214,15 +220,18 @@ def main() -> None:
     runtime = load_runtime(options.runtime)
     timed = []
     for file in options.files or [default_network().with_suffix(".tflite")]:
-        content, manifest = file.read_bytes(), file.with_suffix(".json")
-        timed.append(Timed(file.stem, content, runtime.interpreter))
-        place = Manifest.read(manifest).outputs.attention if manifest.is_file() else None
+        content, beside = file.read_bytes(), file.with_suffix(".json")
+        manifest = Manifest.read(beside) if beside.is_file() else None
+        readings = 2 if manifest and manifest.input.mirrored else 1
+        timed.append(Timed(file.stem, content, runtime.interpreter, readings))
+        place = manifest.outputs.attention if manifest else None
         if place is not None:
             try:
                 twin = without_output(content, place)
             except ImportError:
                 continue
-            timed.append(Timed("  without the attention output", twin, runtime.interpreter))
+            name = "  without the attention output"
+            timed.append(Timed(name, twin, runtime.interpreter, readings))
     try:
         peak = options.peak.read_bytes() if options.peak else peak_file()
         timed.append(Timed("peak", peak, runtime.interpreter))
