@@ -35,7 +35,7 @@ FIRST_DAY = date(2026, 9, 1)
 
 # Logits of a face at rest, in the order of LABELS, and what a change for good adds to them.
 _REST = np.array([-1.1, -1.9, -1.7, 0.2, -0.4, -1.5, 1.6])
-_SHIFT = np.array([0.4, 0.3, 0.7, -0.6, 1.2, -0.1, 0.75])
+_SHIFT = np.array([0.7, 0.5, 1.0, -2.0, 1.45, -1.5, 1.1])
 # Late in the afternoon: less happy, more sad and angry.
 _LATE = np.array([0.35, 0.1, 0.15, -0.35, 0.4, 0.0, 0.0])
 _NEUTRAL = LABELS.index(NEUTRAL)
@@ -100,7 +100,7 @@ def simulate(
         with db.atomic():
             for number in range(plan.days):
                 # A day resembles the one before it.
-                mood = 0.4 * mood + dice.normal(0.0, 0.16, len(LABELS))
+                mood = 0.4 * mood + dice.normal(0.0, 0.12, len(LABELS))
                 if number in plan.off_days:
                     continue
                 starts = _starts(plan, number, zone)
