@@ -97,20 +97,39 @@ def describe(row: Row) -> str:
 
 
 def echo_clips(rows: Iterable[Row], form: str, columns: list[str] | None = None) -> None:
-    """Print clips as ``table``, ``csv`` (every column, empty for null) or ``json``."""
+    """Print clips as ``table``, ``csv`` (every column, empty for null) or ``json``.
+
+    CSV and JSON are printed clip by clip: those of a year do not fit into a Pi's memory.
+    """
     if form == "json":
-        click.echo(json.dumps(list(rows), indent=1))
+        _echo_json(rows)
     elif form == "csv":
-        _echo_csv(list(rows), columns)
+        _echo_csv(rows, columns)
     else:
         click.echo(tabulate([_short(row) for row in rows], headers="keys") or "no clips")
 
 
-def _echo_csv(rows: list[Row], columns: list[str] | None) -> None:
-    if rows or columns:
-        writer = csv.DictWriter(sys.stdout, columns or list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def _echo_json(rows: Iterable[Row]) -> None:
+    """What ``json.dumps(list(rows), indent=1)`` gives, and a line's end."""
+    mark = "["
+    for row in rows:
+        text = json.dumps(row, indent=1).replace("\n", "\n ")
+        sys.stdout.write(f"{mark}\n {text}")
+        mark = ","
+    sys.stdout.write("[]\n" if mark == "[" else "\n]\n")
+
+
+def _echo_csv(rows: Iterable[Row], columns: list[str] | None) -> None:
+    writer = None if columns is None else _csv_writer(columns)
+    for row in rows:
+        writer = writer or _csv_writer(list(row))
+        writer.writerow(row)
+
+
+def _csv_writer(columns: list[str]) -> "csv.DictWriter[str]":
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    return writer
 
 
 def _short(row: Row) -> dict[str, object]:

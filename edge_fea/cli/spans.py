@@ -18,14 +18,22 @@ class _LocalDay(click.ParamType):  # type: ignore[type-arg]  # generic only in n
     ) -> date:
         if isinstance(value, date):
             return value
+        text = str(value)
         try:
-            text = str(value)
-            found = (date if len(text) == len("2026-11-22") else datetime).fromisoformat(text)
+            found = _day_or_moment(text)
         except ValueError:
             self.fail(f"{value!r} is no day such as 2026-11-22, nor a moment of it", param, ctx)
         if not 1970 <= found.year < 2200:
             self.fail(f"{value!r} must lie between 1970 and 2200", param, ctx)
         return found
+
+
+def _day_or_moment(text: str) -> date:
+    """A day in any of ISO 8601's spellings, or a moment. Raises ValueError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(text)
 
 
 _DAY = _LocalDay()

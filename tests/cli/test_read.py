@@ -3,13 +3,15 @@
 import csv
 import io
 import json
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_fea.capture.clock import local
-from edge_fea.cli.formats import clip_line
-from edge_fea.store.rows import row_of
+from edge_fea.cli.formats import clip_line, echo_clips
+from edge_fea.store.rows import Row, row_of
 from edge_fea.vision.observation import Outcome
 from tests.cli.conftest import CLIPS, Run
 from tests.store.clip_factory import make_clip
@@ -40,6 +42,34 @@ def test_csv_holds_every_column_and_nulls_as_nothing(run: Run, database: Path) -
     assert set(rows[0]) == set(ENDED[0])
     assert (rows[2]["dominant"], rows[2]["mean_happy"], rows[2]["sufficient"]) == ("", "", "0")
     assert float(rows[0]["mean_happy"]) == ENDED[0]["mean_happy"]
+
+
+def test_json_is_what_one_call_for_all_clips_would_print(run: Run, database: Path) -> None:
+    done = run("--database", database, "clips", "--format", "json")
+    assert done.stdout == json.dumps(json.loads(done.stdout), indent=1) + "\n"
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_years_clips_are_printed_and_let_go_of_one_by_one(
+    capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    class Counted(dict[str, object]):
+        """A row that tells whether it is still in memory."""
+
+    given: list[weakref.ref[Counted]] = []
+    most = 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal most
+        for _ in range(50):
+            row = Counted(ENDED[0])
+            given.append(weakref.ref(row))
+            most = max(most, sum(each() is not None for each in given))
+            yield row
+
+    echo_clips(rows(), form)
+    assert most <= 3
+    assert capsys.readouterr().out.count(CLIPS[0].clip_id) == 50
 
 
 def test_the_table_has_a_line_a_clip_in_the_patients_time(run: Run, database: Path) -> None:
@@ -113,6 +143,8 @@ def test_an_empty_file_is_told_as_a_database_without_clips(
         (("--from", "2026-11-23"), ()),
         (("--from", "2026-11-22", "--to", "2026-11-22"), (0, 1, 2)),
         (("--to", "2026-11-21"), ()),
+        # Without hyphens it is the same day, to its end.
+        (("--to", "20261122"), (0, 1, 2)),
     ],
 )
 def test_each_filter_leaves_the_clips_that_it_names(
