@@ -88,7 +88,10 @@ def fingerprint_given(text: str) -> str:
     plain = re.sub(r"[\s:-]", "", text).lower()
     if re.fullmatch(r"[0-9a-f]{32}", plain):
         return "-".join(plain[place : place + 4] for place in range(0, 32, 4))
-    data = _read(Path(text), "neither a fingerprint such as 1f3a-... (eight groups of four) nor")
+    data = _read(
+        Path(text),
+        "neither a fingerprint such as 1f3a-... (eight groups of four) nor a file that exists",
+    )
     try:
         key = load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -133,7 +136,7 @@ def read_identities(path: Path, ask: Callable[[], str]) -> list[x25519.Identity]
 
     Raises NotFoundError, or PackInvalid where it holds no key or the passphrase is wrong.
     """
-    data = _read(path, "no key file")
+    data = _read(path, "no key file: there is no file of that name")
     if data.startswith(_AGE):
         try:
             data = passphrase.decrypt(data, ask())
@@ -173,7 +176,8 @@ def _make_device_key(path: Path) -> None:
         written = write_whole(path, lambda out: _put(out.write, data)).path
         if os.geteuid() == 0:
             for each in (*missing, written):
-                os.chown(each, owner.st_uid, owner.st_gid)
+                # Whoever owns the folder may have put a link there meanwhile: to a file of root's.
+                os.chown(each, owner.st_uid, owner.st_gid, follow_symlinks=False)
     except OutputExists:
         # Another process made one in the meantime: that one holds.
         return
@@ -187,11 +191,11 @@ def _put(write: Callable[[bytes], int], data: bytes) -> None:
     write(data)
 
 
-def _read(path: Path, what: str) -> bytes:
+def _read(path: Path, missing: str) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(_LONGEST_KEY_FILE)
     except FileNotFoundError:
-        raise NotFoundError(f"{path} is {what} a file that exists") from None
+        raise NotFoundError(f"{path} is {missing}") from None
     except OSError as error:
         raise NotFoundError(f"cannot read {path}: {error.strerror}") from error

@@ -132,4 +132,5 @@ def _give_to_owner_of(path: Path, folder: Path) -> None:
     # Made by root for a folder of the service's: the service must be able to go on with it.
     if os.geteuid() == 0:
         owner = folder.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+        # Whoever owns the folder may have put a link there meanwhile: to a file of root's.
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -211,7 +211,8 @@ def _make_folder(folder: Path) -> None:
         above = folder.parent.stat()
         folder.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0:
-            os.chown(folder, above.st_uid, above.st_gid)
+            # Whoever owns the folder above may have put a link there meanwhile.
+            os.chown(folder, above.st_uid, above.st_gid, follow_symlinks=False)
         # Its name must last as surely as the rows in it.
         handle = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

@@ -4,8 +4,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,6 +25,7 @@ from edge_fea.clinic.keys import (
     public_raw,
     read_identities,
 )
+from edge_fea.clinic.outlet import Written, write_whole
 from edge_fea.errors import (
     ConfigError,
     NotFoundError,
@@ -98,6 +100,26 @@ def test_a_key_that_root_makes_belongs_to_whom_the_folder_does(path: Path) -> No
     os.chown(path.parents[1], 65534, 65534)
     device_key(path)
     assert {each.stat().st_uid for each in (path, path.parent)} == {65534}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+def test_a_link_that_takes_its_place_gives_nothing_of_roots_away(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.chown(tmp_path, 65534, 65534)
+    roots = tmp_path / "shadow"
+    roots.touch()
+
+    def swapped(target: Path, write: Callable[[BinaryIO], None]) -> Written:
+        done = write_whole(target, write)
+        target.rename(target.with_name("mine"))
+        target.symlink_to(roots)
+        return done
+
+    monkeypatch.setattr("edge_fea.clinic.keys.write_whole", swapped)
+    with suppress(ConfigError):
+        device_key(path)
+    assert roots.stat().st_uid == 0
 
 
 @pytest.mark.parametrize(("mode", "fine"), [(0o600, True), (0o640, True), (0o644, False)])
@@ -236,7 +258,9 @@ def test_a_file_without_a_key_is_told_so(tmp_path: Path, text: str, message: str
 
 
 def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match=r"me.txt"):
+    with pytest.raises(
+        NotFoundError, match=r"me.txt is no key file: there is no file of that name"
+    ):
         read_identities(tmp_path / "me.txt", never)
 
 
