@@ -22,6 +22,10 @@ MOST_CHARACTERS: Final = 1000
 _VALUE: Final = re.compile(r"[A-Za-z0-9_.:+-]{1,64}")
 # On the device it may be a file with words too.
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
+_IN_WORDS: Final = {
+    _VALUE: "must be letters, digits and _ . : + - only, at most 64 (2026-11-22T18:00+01:00)",
+    _LANGUAGE: "must be a language's code such as en",
+}
 _FLAG: Final = None
 _PERIOD: Final = {"--from": _VALUE, "--to": _VALUE, "--patient": _VALUE}
 _SUFFICIENT: Final = {"--sufficient": _FLAG, "--insufficient": _FLAG}
@@ -168,7 +172,7 @@ def _arguments(verb: str, words: list[str]) -> Iterator[str]:
         if not equals:
             value = next(left, "")
         if not looks.fullmatch(value):
-            raise _Unfit("value", f"the value of {name} must be of the form {looks.pattern}")
+            raise _Unfit("value", f"the value of {name} {_IN_WORDS[looks]}")
         # One word: however a value begins, the command takes it for nothing else.
         yield f"{name}={value}"
 

@@ -80,6 +80,19 @@ def test_a_refusal_repeats_nothing_that_was_typed_but_options_and_known_names(li
         assert len(found.kind) < 40
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("clips --from 22/11/2026", "letters, digits and _ . : + - only, at most 64"),
+        ("report --language /etc/passwd", "a language's code such as en"),
+    ],
+)
+def test_what_a_value_may_be_is_said_in_words(line: str, words: str) -> None:
+    message = refused(line).message
+    assert words in message
+    assert "[" not in message
+
+
 @given(st.from_regex(r"[A-Z][0-9]{4,12}", fullmatch=True))
 def test_a_pseudonym_typed_in_the_wrong_place_is_never_put_on_record(name: str) -> None:
     for line in (name, f"status {name}", f"clips --patient {name} {name}", f"clips --{name}"):

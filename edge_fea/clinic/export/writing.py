@@ -10,6 +10,7 @@ from edge_fea.clinic.export.form import PLAIN, Extras, Format, Sink
 from edge_fea.clinic.outlet import HashingWriter, write_whole
 from edge_fea.clinic.selection import Selection
 from edge_fea.errors import NotFoundError, OutputDamaged
+from edge_fea.store.clip_filter import ClipFilter
 
 # What readers raise for a file that is not what it should be.
 _DAMAGE = (ValueError, KeyError, csv.Error, sqlite3.Error, zipfile.BadZipFile)
@@ -66,8 +67,8 @@ def _refuse_nothing(selection: Selection, extras: Extras) -> int:
     clips = selection.count()
     if not clips:
         raise NotFoundError(
-            "no clips to export: of what was asked for, none has ended yet. `edge-fea clips` lists "
-            "what there is"
+            f"no clips to export{_asked(selection.wanted)}: there are none, or none has ended yet. "
+            "`edge-fea clips` lists what there is"
         )
     if extras.series and next(selection.reader.seconds(selection.wanted), None) is None:
         raise NotFoundError(
@@ -75,6 +76,11 @@ def _refuse_nothing(selection: Selection, extras: Extras) -> int:
             "store.series_days. Leave out --series"
         )
     return clips
+
+
+def _asked(wanted: ClipFilter) -> str:
+    parts = {"of patient": wanted.patient, "from": wanted.start, "before": wanted.end}
+    return "".join(f" {word} {value}" for word, value in parts.items() if value is not None)
 
 
 def _read_back(form: Format, partial: Path, path: Path, clips: int) -> None:
