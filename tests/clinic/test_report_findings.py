@@ -73,6 +73,10 @@ class TestHowMuchWasSeen:
             coverage.recorded_s / 3600
         )
 
+    def test_the_hour_that_clocks_repeat_is_no_gap_and_closes_none(self, ninety: Findings) -> None:
+        # Off on four whole days, none of them with a change of clocks.
+        assert ninety.coverage.off_s == pytest.approx(4 * 24 * 3600)
+
     def test_every_day_is_there_whether_seen_or_not(self, ninety: Findings) -> None:
         days = [day.day for day in ninety.coverage.days]
         assert days == [FIRST_DAY + timedelta(days=number) for number in range(90)]

@@ -82,7 +82,7 @@ def coverage_of(
     seen_h = [day.seen_h for day in days if day.valid]
     return Coverage(
         days=days,
-        period_s=max(recorded, (end - start).total_seconds()),
+        period_s=max(recorded, _elapsed_s(start, end)),
         recorded_s=recorded,
         seen_s=seen,
         unseen_s={o: (recorded - seen) * n / all_missed for o, n in missed.most_common()},
@@ -133,7 +133,11 @@ def _shares(clips: Sequence[LocalClip]) -> dict[int, float]:
 
 def _length_h(day: date, zone: tzinfo) -> float:
     begin, end = (
-        datetime.combine(each, datetime.min.time(), zone).astimezone(UTC)
-        for each in (day, day + timedelta(days=1))
+        datetime.combine(each, datetime.min.time(), zone) for each in (day, day + timedelta(days=1))
     )
-    return (end - begin).total_seconds() / _SECONDS_OF_HOUR
+    return _elapsed_s(begin, end) / _SECONDS_OF_HOUR
+
+
+def _elapsed_s(begin: datetime, end: datetime) -> float:
+    # In UTC: within one zone Python subtracts what the clocks show, changed or not.
+    return (end.astimezone(UTC) - begin.astimezone(UTC)).total_seconds()
