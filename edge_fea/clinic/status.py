@@ -163,8 +163,9 @@ def _today(db: sqlite_utils.Database, now: datetime, zone: str) -> Today:
     midnight = now.astimezone(zone_named(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     clips, recorded, valid = db.execute(
         "SELECT count(*), coalesce(sum(duration_s), 0), coalesce(sum(valid_seconds), 0) "  # noqa: S608
-        f"FROM clips WHERE {HAPPENED} >= ?",
-        [iso(midnight)],
+        # What a clock that ran ahead wrote is not of today.
+        f"FROM clips WHERE {HAPPENED} >= ? AND {HAPPENED} <= ?",
+        [iso(midnight), iso(now)],
     ).fetchone()
     return Today(clips, float(recorded), int(valid))
 

@@ -103,8 +103,9 @@ def erase_patient(path: Path, patient: str, *, busy_timeout: float, clock: Clock
             before = bool(Erasures(db).of(patient))
             stays = db.table("stays").count_where("patient = ?", [patient])
             rows = _remove(db.conn, patient)
-            if rows or not before:
+            if rows:
                 Erasures(db).add(patient, stays, clock)
+        in_use = rows
         for copy in copies.backups:
             try:
                 removed, left = _erase_in_copy(copy, patient)
@@ -116,6 +117,9 @@ def erase_patient(path: Path, patient: str, *, busy_timeout: float, clock: Clock
                 )
         for copy in copies.damaged:
             _overwrite(copy)
+        if not in_use and (rows or (copies.damaged and not before)):
+            with writing(db):
+                Erasures(db).add(patient, stays, clock)
         _rewrite(db.conn, path, patient)
         if not empty_journal(db):
             raise StoreBusy(

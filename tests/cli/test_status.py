@@ -56,7 +56,9 @@ def test_the_last_clip_and_the_running_one_are_told(settings: Settings, clock: F
 def test_today_is_the_patients_day(settings: Settings, clock: FakeClock, database: Path) -> None:
     day_began = datetime(2026, 11, 21, 23, 0, tzinfo=UTC)  # midnight in Berlin
     before = (day_began - NOON).total_seconds() / 60
+    ahead = make_clip(before + 3 * 24 * 60, patient="P01")
     record(database, make_clip(before - 1, patient="P01"), make_clip(before, seen=150, missed=150))
+    record(database, ahead)
     # Four clips from the fixture: 240 + 240 + 10 + 240 seconds; the one that was left open counts.
     assert told(settings, clock).today == Today(5, 1500.0, 880)
 

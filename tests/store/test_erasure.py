@@ -116,6 +116,9 @@ def test_a_patient_who_was_never_there_is_told_so(path: Path) -> None:
     with pytest.raises(NotFoundError, match="nothing of a patient P99"):
         erase(path, patient="P99")
     assert everything(path) == before
+    # Nor is a second time taken for the rest of a first one.
+    with pytest.raises(NotFoundError, match="nothing of a patient P99"):
+        erase(path, patient="P99")
 
 
 def test_without_a_database_nothing_is_made(tmp_path: Path) -> None:
