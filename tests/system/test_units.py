@@ -10,6 +10,7 @@ pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parents[2]
 SERVICE = ROOT / "systemd" / "edge-fea.service"
+STICK = ROOT / "systemd" / "edge-fea-usb@.service"
 UNITS = [SERVICE, *(ROOT / "systemd" / f"edge-fea-reboot.{kind}" for kind in ("path", "service"))]
 UNITS += [
     ROOT / "systemd" / f"edge-fea-{name}.{kind}"
@@ -30,11 +31,12 @@ def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
-    for unit in UNITS:
+    units = [*UNITS, STICK]
+    for unit in units:
         # Where edge-fea is not installed, its command is the one thing that would be missed.
         text = unit.read_text().replace("=/opt/edge-fea/bin/edge-fea", "=/bin/true")
         (tmp_path / unit.name).write_text(text)
-    done = analyze("verify", "--man=no", *(tmp_path / unit.name for unit in UNITS))
+    done = analyze("verify", "--man=no", *(tmp_path / unit.name for unit in units))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
@@ -58,3 +60,11 @@ def test_no_unit_needs_a_newer_systemd_than_bookworms() -> None:
     newer = re.compile(r"^(RestartSteps|RestartMaxDelaySec|RestartMode|MemoryZSwapMax)=", re.M)
     for unit in UNITS:
         assert not newer.search(unit.read_text())
+
+
+def test_two_sticks_at_once_share_no_folder_that_the_first_to_end_takes_along() -> None:
+    text = STICK.read_text()
+    (folder,) = re.findall(r"^RuntimeDirectory=(.+)$", text, re.M)
+    assert folder.endswith("/%i")
+    (place,) = re.findall(r"^ExecStart=.* --mount-point %t/(\S+) ", text, re.M)
+    assert place == folder
