@@ -1,5 +1,6 @@
 """What is in a pack, and how one is handed over: with its rows in the audit trail."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -207,13 +208,17 @@ def members(selection: Selection, settings: Settings, made: datetime) -> list[Pa
 
 
 def _report_names(patients: list[str]) -> Iterator[tuple[str, str]]:
-    """A name for each patient's report; pseudonyms that differ only in case get a number."""
+    """A name for each patient's report; pseudonyms that differ only in case get a number.
+
+    So do those of a database that somebody edited by hand, if they would be no names of files.
+    """
     taken: set[str] = set()
     for patient in patients:
-        name, number = f"report-{patient}.html", 1
+        plain = re.sub(r"[^A-Za-z0-9._-]", "_", patient)[:64]
+        name, number = f"report-{plain}.html", 1
         while name.casefold() in taken:
             number += 1
-            name = f"report-{patient}-{number}.html"
+            name = f"report-{plain}-{number}.html"
         taken.add(name.casefold())
         yield patient, name
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,14 +11,16 @@ from pathlib import Path
 import pytest
 from pyrage import x25519
 
+from edge_fea.clinic.manifest import NAME_PATTERN
 from edge_fea.clinic.pack import PackMember
 from edge_fea.clinic.packing import PackOrder, members, pack_into, pack_through
+from edge_fea.clinic.selection import Selection
 from edge_fea.clinic.unpack import Unpacked, unpack
 from edge_fea.config import ClinicSettings, DeviceSettings, Settings, StoreSettings
 from edge_fea.errors import NotAllowed, OutputExists
 from edge_fea.store import dictionary
 from edge_fea.store.audit import AuditTrail
-from edge_fea.store.clips import ClipRecorder
+from edge_fea.store.clips import ClipFilter, ClipReader, ClipRecorder
 from tests.clinic.simulated import Plan, simulate
 from tests.conftest import NOON, FakeClock
 from tests.store.clip_factory import make_clip
@@ -160,6 +163,17 @@ def test_a_plain_pack_has_another_name(
     assert done.path is not None
     assert (done.path.suffix, done.encrypted) == (".zip", False)
     assert trail.rows()[0]["format"] == "plain"
+
+
+@pytest.mark.parametrize("patient", ["../../P07", "Frau Müller", "P07\n", "x" * 200])
+def test_a_pseudonym_put_in_by_hand_names_no_file_but_one_of_the_pack(
+    tmp_path: Path, patient: str
+) -> None:
+    with ClipRecorder(tmp_path / "clips.db", busy_timeout=1, now=NOON) as recorder:
+        recorder.save(make_clip(0, patient=patient))
+    with ClipReader(tmp_path / "clips.db", busy_timeout=1) as reader:
+        report, *_ = members(Selection(reader, ClipFilter()), Settings(), NOON)
+    assert re.fullmatch(NAME_PATTERN, report.name)
 
 
 @pytest.fixture
