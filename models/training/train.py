@@ -291,12 +291,17 @@ def _adapted(stage: Stage, options: argparse.Namespace, shares: dict[str, float]
 def _network(config: NetworkConfig, options: argparse.Namespace) -> NetworkConfig:
     changes = {
         key: getattr(options, key)
-        for key in ("convolutions", "attention", "head", "channels")
+        for key in ("convolutions", "attention", "head", "channels", "pools")
         if getattr(options, key) is not None
     }
     if options.widths:
-        changes["widths"] = tuple(int(width) for width in options.widths.split(","))
+        changes["widths"] = widths_of(options.widths)
     return replace(config, **changes)
+
+
+def widths_of(text: str) -> tuple[int, ...]:
+    """Widths as the command line gives them. Raises ValueError for what is no whole number."""
+    return tuple(int(width) for width in text.split(","))
 
 
 if __name__ == "__main__":
