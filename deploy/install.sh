@@ -26,7 +26,7 @@ exit codes:
     0  installed (again), and the doctor finds nothing that does not work
     2  wrong command line
    65  the bundle is damaged, or for another system
-   66  there is no such bundle
+   66  there is no such bundle, or no Debian packages in --debs
    69  packages or wheels could not be fetched
    70  it was an upgrade, and the release before is back
    71  installed, but the doctor finds something that does not work: its lines say what to do
@@ -44,7 +44,7 @@ parse() {
     case $1 in
       --offline | --debs)
         [[ -n ${2:-} ]] || usage_error "$1 needs a value"
-        if [[ $1 == --offline ]]; then OFFLINE=$2; else DEBS=$(realpath "$2"); fi
+        if [[ $1 == --offline ]]; then OFFLINE=$2; else DEBS=$2; fi
         shift
         ;;
       --no-apt) WITH_APT=no ;;
@@ -83,6 +83,7 @@ main() {
   parse "$@"
   require_root
   take_turn
+  DEBS=$(folder_of_debs "$DEBS")
   check_machine
   open_bundle "$OFFLINE" "$(dirname "$HERE")"
   packages

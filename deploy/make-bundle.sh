@@ -37,6 +37,10 @@ while (($#)); do
   shift 2
 done
 ((${#SUITES[@]})) || SUITES=(bookworm trixie)
+if [[ -n $DEBS ]]; then
+  for suite in "${SUITES[@]}"; do compgen -G "$DEBS/$suite/*.deb" && break; done >/dev/null ||
+    die "there are no Debian packages (*.deb) in $DEBS/${SUITES[0]} or such a folder"
+fi
 case $ARCH in
   arm64) MACHINE=aarch64 ;;
   amd64) MACHINE=x86_64 ;;
@@ -114,7 +118,10 @@ done
 if [[ -n $DEBS ]]; then
   mkdir "$BUNDLE/debs"
   for suite in "${SUITES[@]}"; do
-    [[ ! -d $DEBS/$suite ]] || cp -R "$DEBS/$suite" "$BUNDLE/debs/"
+    [[ -d $DEBS/$suite ]] || continue
+    mkdir "$BUNDLE/debs/$suite"
+    # Not what apt-get keeps beside them, which is not for every user.
+    cp "$DEBS/$suite"/*.deb "$BUNDLE/debs/$suite/"
   done
 fi
 printf '%s\n' "$VERSION" >"$BUNDLE/RELEASE"

@@ -23,9 +23,33 @@ missing_packages() {
   done < <(wanted_packages)
 }
 
+# folder_of_debs [FOLDER]: the same in full; it must hold packages.
+folder_of_debs() {
+  [[ -n $1 ]] || return 0
+  compgen -G "$1/*.deb" >/dev/null ||
+    die "$EX_MISSING" "there are no Debian packages (*.deb) in $1: give the folder of this system," \
+      'such as debs/trixie'
+  realpath "$1"
+}
+
+# newer_debs FOLDER: the files in it that are not here in the same or a newer version, which apt
+# would refuse to go back from.
+newer_debs() {
+  local file name version here
+  for file in "$1"/*.deb; do
+    name=$(dpkg-deb --field "$file" Package)
+    version=$(dpkg-deb --field "$file" Version)
+    here=$(dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$name" 2>/dev/null |
+      sed -n 's/^installed //p' | head -1) || here=''
+    if [[ -z $here ]] || dpkg --compare-versions "$here" lt "$version"; then
+      printf '%s\n' "$file"
+    fi
+  done
+}
+
 # install_packages [DEBS]: from the network, or from a folder of .deb files.
 install_packages() {
-  local debs=${1:-} missing=()
+  local debs=${1:-} missing=() files=()
   step "Debian's packages"
   mapfile -t missing < <(missing_packages)
   if ((${#missing[@]} == 0)); then
@@ -34,8 +58,13 @@ install_packages() {
   fi
   if [[ $WITH_APT == yes ]]; then
     if [[ -n $debs ]]; then
-      # apt, not dpkg: it puts them in order, and leaves out what is there in a newer version.
-      apt_get install --no-download "$debs"/*.deb
+      mapfile -t files < <(newer_debs "$debs")
+      # apt, not dpkg: it puts them in order. It is shown no other source: where it knows one of a
+      # package, it would fetch it from there.
+      mkdir -p "$SCRATCH/lists/partial"
+      ((${#files[@]} == 0)) || apt_get -o Dir::State::Lists="$SCRATCH/lists" -o Dir::Etc::SourceList=/dev/null \
+        -o Dir::Etc::SourceParts=/dev/null -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+        install "${files[@]}"
     else
       apt_get update
       apt_get install "${missing[@]}"
@@ -48,7 +77,7 @@ install_packages() {
 
 apt_get() {
   DEBIAN_FRONTEND=noninteractive run apt-get --quiet --yes --no-install-recommends "$@" ||
-    die "$EX_DOWNLOAD" "apt-get $1 failed: see above; nothing of edge-fea was changed yet"
+    die "$EX_DOWNLOAD" 'apt-get failed: see above; nothing of edge-fea was changed yet'
 }
 
 make_account() {

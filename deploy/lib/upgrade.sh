@@ -36,13 +36,17 @@ upgrade() {
 
 # A copy of the database by the release that wrote it, while nothing records. Its folder.
 back_up() {
-  local old=$1
+  local old=$1 note=()
   [[ -f $DATA/edge-fea.db ]] || return 0
   if dry; then
     say "would back up the database to $BACKUPS" >&2
     return
   fi
-  as_account "$old/bin/edge-fea" backup --to "$BACKUPS" --keep 1 >&2 2>"$SCRATCH/backup" || {
+  # An earlier release has no such option.
+  [[ $(as_account "$old/bin/edge-fea" backup --help) != *--before-upgrade* ]] ||
+    note=(--before-upgrade)
+  as_account "$old/bin/edge-fea" backup "${note[@]}" --to "$BACKUPS" --keep 1 \
+    >&2 2>"$SCRATCH/backup" || {
     cat "$SCRATCH/backup" >&2
     return 1
   }

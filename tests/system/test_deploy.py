@@ -99,6 +99,55 @@ def test_too_little_room_is_told() -> None:
     assert (done.returncode, "has 899 MB free" in done.stderr) == (73, True)
 
 
+def test_a_folder_without_debian_packages_is_refused(tmp_path: Path) -> None:
+    for folder in (tmp_path / "missing", tmp_path):
+        done = ask(f"folder_of_debs '{folder}'")
+        assert (done.returncode, str(folder) in done.stderr) == (66, True), done.stderr
+        made = subprocess.run(
+            [DEPLOY / "make-bundle.sh", "--debs", folder, "--output", tmp_path],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (made.returncode, "no Debian packages" in made.stderr) == (1, True), made.stderr
+    (tmp_path / "one.deb").touch()
+    assert ask(f"folder_of_debs '{tmp_path}'").stdout == f"{tmp_path}\n"
+    assert ask("folder_of_debs ''").stdout == ""
+
+
+def test_debian_packages_that_are_here_as_new_are_left_out(tmp_path: Path) -> None:
+    here = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Version}", "dpkg"], capture_output=True, text=True, check=True
+    ).stdout
+    offered = {"dpkg": here, "older": "0.0.1", "newer": f"{here}+1", "edge-fea-unknown": "1"}
+    for file, version in offered.items():
+        control = tmp_path / file / "DEBIAN" / "control"
+        control.parent.mkdir(parents=True)
+        package = "dpkg" if file in ("older", "newer") else file
+        control.write_text(
+            f"Package: {package}\nVersion: {version}\nArchitecture: all\n"
+            "Maintainer: nobody <nobody@example.org>\nDescription: made for a test\n"
+        )
+        subprocess.run(
+            ["dpkg-deb", "--build", tmp_path / file, tmp_path / f"{file}.deb"],
+            check=True,
+            capture_output=True,
+        )
+    wanted = ask(f"newer_debs '{tmp_path}'").stdout.split()
+    assert [Path(each).stem for each in wanted] == ["edge-fea-unknown", "newer"]
+
+
+def test_apt_is_shown_no_source_but_the_folder(tmp_path: Path) -> None:
+    asked = ask(
+        f"newer_debs() {{ echo {tmp_path}/one.deb; }}; missing_packages() {{ echo one; }}; "
+        f"SCRATCH={tmp_path}; DRY_RUN=yes; install_packages {tmp_path}"
+    ).stdout
+    assert "Dir::Etc::SourceList=/dev/null" in asked
+    assert "Dir::State::Lists=" in asked
+    assert asked.strip().endswith(f"install {tmp_path}/one.deb")
+
+
 def test_every_pin_has_hashes_and_every_dependency_a_pin() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["report"]]

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def test_killed_twenty_times(video: Path, tmp_path: Path) -> None:
         process.wait()
         process.stderr.close()
 
-        assert sqlite3.connect(database).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        with closing(sqlite3.connect(database)) as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         left = rows(database)
         with ClipRecorder(database, busy_timeout=5, now=datetime.now(UTC)) as recorder:
             closed = recorder.closed_after_power_loss
