@@ -9,7 +9,14 @@ from edge_fea.capture.clock import Clock, SystemClock, boot_id
 from edge_fea.cli.context import Options, pass_options
 from edge_fea.clinic.handover import on_record
 from edge_fea.config.settings import StoreSettings
-from edge_fea.device.backup import DATABASE, Backup, Origin, back_up, read_backup
+from edge_fea.device.backup import (
+    BEFORE_UPGRADE,
+    DATABASE,
+    Backup,
+    Origin,
+    back_up,
+    read_backup,
+)
 from edge_fea.device.restoring import erased_since
 from edge_fea.device.restoring import restore as put_back
 from edge_fea.errors import ConfigError
@@ -31,8 +38,13 @@ from edge_fea.store.moments import Moments
     type=click.IntRange(1, 1000),
     help="How many backups of this device are kept there; otherwise the settings' backup.keep.",
 )
+@click.option(
+    "--before-upgrade",
+    is_flag=True,
+    help="Note that it is for an upgrade: doctor does not count it as a second copy.",
+)
 @pass_options
-def backup(options: Options, folder: Path | None, keep: int | None) -> None:
+def backup(options: Options, folder: Path | None, keep: int | None, before_upgrade: bool) -> None:
     """Copy the database and its audit trail to a second place, and check the copy.
 
     The service goes on recording meanwhile. The copy is a folder named after device and time; it
@@ -51,6 +63,8 @@ def backup(options: Options, folder: Path | None, keep: int | None) -> None:
         copied = made.manifest.files[DATABASE]
         receipt.size, receipt.sha256 = copied.bytes, copied.sha256
         receipt.note = "on the same disk" if made.same_disk else ""
+        if before_upgrade:
+            receipt.note = BEFORE_UPGRADE
     click.echo(_done(made))
     if made.same_disk:
         click.echo(

@@ -36,6 +36,8 @@ from edge_fea.store.errors_from_sqlite import translated
 DATABASE: Final = "edge-fea.db"
 TRAIL: Final = "edge-fea-audit.db"
 MANIFEST: Final = "backup.json"
+# What the audit trail says of one that an upgrade made: it is lost with the card.
+BEFORE_UPGRADE: Final = "before an upgrade"
 
 # Left free where the backup shares the disk with the recording, bytes: it must not stop that.
 _LEFT_FREE = 256 << 20

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge_fea.clinic.handover import on_record
-from edge_fea.device.backup import backups_in
+from edge_fea.device.backup import BEFORE_UPGRADE, backups_in
 from edge_fea.store.audit import AuditEntry, AuditTrail
 from edge_fea.store.clips import ClipFilter, ClipReader, ClipRecorder
 from tests.cli.conftest import Run
@@ -46,6 +46,13 @@ def test_a_backup_says_what_it_holds_and_where(run: Run, database: Path, stick: 
 def test_the_same_disk_is_warned_of(run: Run, database: Path, stick: Path) -> None:
     done = run("--database", database, "backup", "--to", stick)
     assert "is on the same disk as the database" in done.stderr
+
+
+def test_one_before_an_upgrade_is_noted_as_such(run: Run, database: Path, stick: Path) -> None:
+    run("--database", database, "backup", "--to", stick)
+    run("--database", database, "backup", "--to", stick, "--before-upgrade")
+    ended = [row["note"] for row in trail_of(database).rows() if row["outcome"] == "done"]
+    assert ended == ["on the same disk", BEFORE_UPGRADE]
 
 
 def test_folder_and_number_come_from_the_settings(

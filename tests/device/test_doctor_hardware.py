@@ -54,9 +54,16 @@ def test_a_camera_that_gives_no_picture_fails(made: Made) -> None:
 @pytest.mark.parametrize("name", ["", "dw9807 10-000c", "unicam-image"])
 def test_without_a_sensor_the_cable_is_named(made: Made, name: str) -> None:
     sensor(made, name)
+    made.camera = "no Pi camera number 0"
     told = hardware.camera(made.case())
-    assert told.state is State.BAD
+    assert (told.state, told.what) == (State.BAD, f"no sensor answers: {made.camera}")
     assert "ribbon cable" in told.todo
+
+
+def test_a_camera_that_is_no_sensor_is_told_by_its_picture(made: Made) -> None:
+    told = hardware.camera(made.case())
+    assert told.state is State.OK
+    assert "no sensor on the board's bus: gave a picture" in told.what
 
 
 def test_a_webcam_is_named_by_its_device(made: Made) -> None:

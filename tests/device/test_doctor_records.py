@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_fea.device.backup import Origin, back_up
+from edge_fea.device.backup import BEFORE_UPGRADE, Origin, back_up
 from edge_fea.device.doctor import records
 from edge_fea.device.doctor.checks import Check, examine
 from edge_fea.device.doctor.findings import State, Verdict
@@ -297,3 +297,21 @@ def test_without_a_folder_a_backup_is_asked_for(made: Made) -> None:
     assert records.backup(made.case()).state is State.WARN
     trail(made).append(AuditEntry("user:me", "backup", "done"), NOON)
     assert records.backup(made.case()).what == "0 days ago, by hand"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_backup_before_an_upgrade_is_no_second_copy(
+    made: Made, stick: Path, wanted: bool
+) -> None:
+    if not wanted:
+        del made.settings["backup.folder"]
+    trail(made).append(AuditEntry("user:me", "backup", "done", note=BEFORE_UPGRADE), NOON)
+    told = records.backup(made.case())
+    if wanted:
+        assert (told.state, told.what) == (State.BAD, "last backup never")
+    else:
+        assert (told.state, "an upgrade made" in told.what) == (State.WARN, True)
+    # One by hand counts, also where an upgrade came after it.
+    trail(made).append(AuditEntry("user:me", "backup", "done"), NOON - timedelta(days=2))
+    trail(made).append(AuditEntry("user:me", "backup", "done", note=BEFORE_UPGRADE), NOON)
+    assert "2 days ago" in records.backup(made.case()).what

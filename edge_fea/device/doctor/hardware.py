@@ -35,8 +35,13 @@ def camera(case: Case) -> Verdict:
     if capture.source == "picamera2":
         sensors = _sensors(case)
         if not sensors:
+            # libcamera has cameras that are no sensor on the board's bus: by USB, and its own
+            # virtual one. Only the picture tells.
+            wrong = case.machine.glance(capture)
+            if wrong is None:
+                return ok("no sensor on the board's bus: gave a picture, which nobody looked at")
             return bad(
-                "no sensor answers",
+                f"no sensor answers: {wrong}",
                 "switch the device off, push the ribbon cable home at both ends, and see that "
                 "/boot/firmware/config.txt says camera_auto_detect=1",
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlite_utils
 
 from edge_fea.capture.clock import parse_iso
-from edge_fea.device.backup import backups_in, made_at
+from edge_fea.device.backup import BEFORE_UPGRADE, backups_in, made_at
 from edge_fea.device.disks import same_disk
 from edge_fea.device.doctor.findings import Case, Verdict, bad, ok, warn
 from edge_fea.errors import NotFoundError
@@ -216,14 +216,14 @@ def backup(case: Case) -> Verdict:
     folder = settings.backup.folder
     timer = "sudo systemctl enable --now edge-fea-backup.timer"
     if folder is None:
-        days = _days_since_last(case, "backup")
+        days = _days_since_last(case, "backup", without=BEFORE_UPGRADE)
         if days is not None and days <= _LOST_BACKUP_DAYS:
             return ok(f"{days:.0f} days ago, by hand")
-        return warn(
-            "no backup.folder is set: when the card dies, all clips are gone",
-            f"set it to a folder on a stick, then {timer}",
-        )
-    days = _days_since_last(case, "backup")
+        text = "no backup.folder is set: when the card dies, all clips are gone"
+        if _days_since_last(case, "backup") is not None and days is None:
+            text += " (the backup that an upgrade made is on the same card)"
+        return warn(text, f"set it to a folder on a stick, then {timer}")
+    days = _days_since_last(case, "backup", without=BEFORE_UPGRADE)
     when = "never" if days is None else f"{days:.0f} days ago"
     if not folder.is_dir():
         return bad(f"{folder} is not there; last backup {when}", "plug the stick in and mount it")
@@ -242,12 +242,17 @@ def backup(case: Case) -> Verdict:
     return ok(text)
 
 
-def _days_since_last(case: Case, *actions: str) -> float | None:
+def _days_since_last(case: Case, *actions: str, without: str | None = None) -> float | None:
+    """Days since one of ``actions`` was done last, those with the note ``without`` left out."""
     try:
         rows = _trail(case).rows()
     except NotFoundError:
         return None
-    done = [row["at_utc"] for row in rows if row["action"] in actions and row["outcome"] == "done"]
+    done = [
+        row["at_utc"]
+        for row in rows
+        if row["action"] in actions and row["outcome"] == "done" and row["note"] != without
+    ]
     if not done:
         return None
     return max(0.0, (case.clock.now() - parse_iso(done[-1])).total_seconds() / 86400)
