@@ -8,6 +8,7 @@
     ├── NotFoundError          66  the clip, file or folder asked for does not exist
     ├── SourceError
     │   ├── SourceUnavailable  69  no such camera, or it is in use: plug it in, free it
+    │   │   └── CameraSoftwareMissing  69  the Pi camera's packages are not installed: install them
     │   ├── SourceUnreadable   65  the file is no video or picture, or it is cut short
     │   └── SourceStalled      75  frames stopped coming: leave the process and start again
     ├── VisionError
@@ -81,9 +82,13 @@ class SourceError(EdgeFeaError):
 
 
 class SourceUnavailable(SourceError):
-    """The camera is missing, in use, or its software is not installed."""
+    """The camera is missing or in use."""
 
     exit_code = 69
+
+
+class CameraSoftwareMissing(SourceUnavailable):
+    """The Pi camera's software is not installed: neither waiting nor a reboot brings it."""
 
 
 class SourceUnreadable(SourceError):

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_fea.capture.clock import Clock
 from edge_fea.capture.frame import Frame, FrameSchedule
-from edge_fea.errors import SourceStalled, SourceUnavailable
+from edge_fea.errors import CameraSoftwareMissing, SourceStalled, SourceUnavailable
 
 # Formats of which picamera2's array begins with the rows of luma.
 _LUMA_FIRST = frozenset({"YUV420", "YVU420", "NV12", "NV21"})
@@ -160,7 +160,7 @@ def _libraries() -> tuple[Any, Any]:
         import libcamera
         import picamera2
     except ImportError as error:
-        raise SourceUnavailable(
+        raise CameraSoftwareMissing(
             f"the Pi camera's software is not installed ({error}): "
             "sudo apt install python3-picamera2, and make the environment with "
             "--system-site-packages"

@@ -14,6 +14,7 @@ from typing import Final
 
 from edge_fea.device.placing import Advice
 from edge_fea.errors import (
+    CameraSoftwareMissing,
     EdgeFeaError,
     SourceError,
     SourceStalled,
@@ -211,6 +212,7 @@ SIGN_OF_ADVICE: Final[dict[Advice, Sign]] = {
 # ours, what is left is about settings, files that they name, and what they allow.
 _SIGN_OF_ERROR: Final[tuple[tuple[type[BaseException], Sign], ...]] = (
     (SourceStalled, CAMERA_STALLED),
+    (CameraSoftwareMissing, SOFTWARE),
     (SourceError, CAMERA_MISSING),
     (StoreError, STORAGE),
     (VisionError, SOFTWARE),

@@ -12,7 +12,7 @@ import pytest
 from edge_fea.capture.opening import open_source
 from edge_fea.capture.picamera import PiCamera
 from edge_fea.config import CaptureSettings
-from edge_fea.errors import SourceStalled, SourceUnavailable
+from edge_fea.errors import CameraSoftwareMissing, SourceStalled, SourceUnavailable
 from tests.conftest import NOON, FakeClock
 
 PADDED = 192  # libcamera pads rows to multiples of 64
@@ -288,7 +288,7 @@ def test_missing_software_is_unavailable_and_says_how_to_get_it(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(SourceUnavailable, match="apt install python3-picamera2"):
+    with pytest.raises(CameraSoftwareMissing, match="apt install python3-picamera2"):
         pi_camera(clock).__enter__()
 
 

@@ -87,6 +87,12 @@ def test_every_error_has_a_sign_of_not_watching(kind: type[EdgeFeaError]) -> Non
     assert sign is not FAULT
 
 
+def test_missing_software_for_the_camera_is_no_missing_camera() -> None:
+    # For which the cable would be looked at, and the device rebooted.
+    assert sign_of_error(errors.CameraSoftwareMissing()) is BY_NAME["software"]
+    assert sign_of_error(errors.SourceUnavailable()) is BY_NAME["camera-missing"]
+
+
 def test_what_is_no_error_of_ours_is_a_fault() -> None:
     assert sign_of_error(ZeroDivisionError()) is FAULT
 
