@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from edge_fea.config.section import Section, number
+from edge_fea.config.section import Section, number, text
 
 # GPIO 0 and 1 are for the boards that are put on top; 28 and above are not on the header.
 _FIRST_PIN, _LAST_PIN = 2, 27
@@ -23,9 +23,10 @@ class IndicatorSettings(Section):
     ] = "auto"
     led: Annotated[
         str,
-        Field(
-            pattern=r"^[A-Za-z0-9_:-]{0,40}$",
-            description="The board's light below /sys/class/leds; empty: ACT, or led0.",
+        text(
+            r"^[A-Za-z0-9_:-]{0,40}$",
+            "the name of a folder in /sys/class/leds",
+            "The board's light below /sys/class/leds; empty: ACT, or led0.",
         ),
     ] = ""
     gpio_pin: Annotated[

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
+from edge_fea.config.section import in_words
 from edge_fea.config.settings import Settings
 from edge_fea.errors import ConfigError
 
@@ -159,6 +160,8 @@ def _explain_one(part: ErrorDetails, origin: Mapping[str, str]) -> str:
     message = part["msg"].removeprefix("Value error, ")
     if part["type"] == "value_error":
         return message if message.startswith(key + ".") else f"{key}: {message}{where}"
+    if part["type"] == "string_pattern_mismatch":
+        message = f"must be {in_words(part['ctx']['pattern'])}"
     return f"{key}: {message}, not {part['input']!r}{where}"
 
 

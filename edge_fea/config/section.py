@@ -18,3 +18,17 @@ class Section(BaseModel):
 def number(low: float, high: float, text: str) -> Any:
     """A number from ``low`` to ``high``, both allowed, and what it is."""
     return Field(ge=low, le=high, description=text)
+
+
+_IN_WORDS: dict[str, str] = {}
+
+
+def text(pattern: str, allowed: str, description: str = "") -> Any:
+    """A text that ``pattern`` matches, what that allows in words, and what the text is."""
+    _IN_WORDS[pattern] = allowed
+    return Field(pattern=pattern, description=description or None)
+
+
+def in_words(pattern: str) -> str:
+    """What a pattern that ``text`` was given allows."""
+    return _IN_WORDS[pattern]

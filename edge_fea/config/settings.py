@@ -18,6 +18,7 @@ from edge_fea.config.indicator import IndicatorSettings
 from edge_fea.config.section import OptionalPath
 from edge_fea.config.section import Section as _Section
 from edge_fea.config.section import number as _number
+from edge_fea.config.section import text as _text
 
 SHORTEST_CLIP_S, LONGEST_CLIP_S = 300.0, 600.0
 UNASSIGNED = "unassigned"
@@ -204,7 +205,9 @@ class BaselineSettings(_Section):
 
 
 # An age public key (X25519, bech32).
-Recipient = Annotated[str, Field(pattern=r"^age1[02-9ac-hj-np-z]{58}$")]
+Recipient = Annotated[
+    str, _text(r"^age1[02-9ac-hj-np-z]{58}$", "a public key: age1 and 58 small letters and digits")
+]
 
 
 class ClinicSettings(_Section):
@@ -222,13 +225,18 @@ class ClinicSettings(_Section):
     ] = Path("/var/lib/edge-fea/keys/device.pem")
     language: Annotated[
         str,
-        Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="Language of reports: en or de."),
+        _text(
+            r"^[a-z]{2,3}(-[A-Z]{2})?$",
+            "a language's code such as en",
+            "Language of reports: en or de.",
+        ),
     ] = "en"
     usb_label: Annotated[
         str,
-        Field(
-            pattern=r"^[A-Z0-9_-]{1,11}$",
-            description="Label of the USB sticks that packs are written to.",
+        _text(
+            r"^[A-Z0-9_-]{1,11}$",
+            "1 to 11 of A to Z, 0 to 9, _ and -",
+            "Label of the USB sticks that packs are written to.",
         ),
     ] = "EDGEFEA"
 
@@ -238,16 +246,18 @@ class DeviceSettings(_Section):
 
     id: Annotated[
         str,
-        Field(
-            pattern=r"^[A-Za-z0-9_.-]{0,40}$",
-            description="The device's name in every record; empty: made from the machine's id.",
+        _text(
+            r"^[A-Za-z0-9_.-]{0,40}$",
+            "at most 40 of A to Z, a to z, 0 to 9, _ . and -, without spaces",
+            "The device's name in every record; empty: made from the machine's id.",
         ),
     ] = ""
     patient: Annotated[
         str,
-        Field(
-            pattern=r"^[A-Za-z0-9_.-]{1,40}$",
-            description="The patient's pseudonym, until a first stay is begun; never a name.",
+        _text(
+            r"^[A-Za-z0-9_.-]{1,40}$",
+            "1 to 40 of A to Z, a to z, 0 to 9, _ . and -, without spaces",
+            "The patient's pseudonym, until a first stay is begun; never a name.",
         ),
     ] = UNASSIGNED
     time_zone: Annotated[

@@ -78,7 +78,7 @@ def require_writable(database: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StoreUnwritable(
             f"store.database: this user cannot write in {folder}: it must belong to the user who "
-            "runs edge-fea"
+            "runs edge-fea (on a device: sudo -u edge-fea edge-fea ...)"
         )
     if database.exists() and not os.access(database, os.R_OK | os.W_OK):
         raise StoreUnwritable(f"store.database: this user cannot write {database}")
@@ -144,7 +144,7 @@ def open_for_reading(path: Path, *, busy_timeout: float) -> sqlite_utils.Databas
     if os.path.isdir(path):  # noqa: PTH112
         raise StoreError(f"{path} is a folder, not a database")
     if not os.access(path, os.R_OK):
-        raise StoreError(f"cannot read {path}: this user may not")
+        raise StoreError(f"cannot read {path}: this user may not; put sudo before it")
     with translated(path):
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?{_read_mode(path)}", uri=True)
         try:

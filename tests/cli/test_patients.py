@@ -61,8 +61,8 @@ def test_a_stay_begins_changes_and_ends(database: Path) -> None:
 
 def test_a_name_is_no_pseudonym(database: Path) -> None:
     output = edge_fea(database, "patient", "start", "Jane Doe", code=78)
-    assert "patient: String should match pattern" in output
-    assert "'Jane Doe'" in output
+    assert "patient: must be 1 to 40 of A to Z" in output
+    assert "without spaces, not 'Jane Doe'" in output
 
 
 def test_a_baseline_tells_how_far_its_making_is(database: Path) -> None:
