@@ -211,6 +211,13 @@ def test_a_whole_trail_is_well(made: Made) -> None:
     assert records.audit(made.case()) == Verdict(State.OK, "2 rows, whole")
 
 
+def test_the_backup_that_a_restored_trail_ends_with_is_not_missed(made: Made) -> None:
+    trail(made).append(AuditEntry("user:me", "backup"), NOON)
+    assert "row 1 (backup) was never ended" in records.audit(made.case()).what
+    trail(made).append(AuditEntry("user:me", "restore", "done"), NOON)
+    assert records.audit(made.case()) == Verdict(State.OK, "2 rows, whole")
+
+
 def test_an_export_that_never_ended_is_warned_of(made: Made) -> None:
     trail(made).append(AuditEntry("user:me", "pack"), NOON)
     told = records.audit(made.case())

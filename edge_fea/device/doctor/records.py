@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import sqlite_utils
@@ -190,6 +191,12 @@ def audit(case: Case) -> Verdict:
             "ask who changed it; keep the file: edge-fea audit tells more",
         )
     ended = {row["ends"] for row in rows}
+    # A restored trail was copied by a backup whose own end only the original tells.
+    ended |= {
+        row["seq"]
+        for row, after in pairwise(rows)
+        if (row["action"], after["action"]) == ("backup", "restore")
+    }
     open_ended = [row for row in rows if row["outcome"] == "begun" and row["seq"] not in ended]
     if open_ended:
         return warn(
