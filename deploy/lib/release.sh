@@ -9,7 +9,8 @@ RELEASE=
 # open_bundle [PATH]: a bundle (folder or .tar), checked; without one, it is made here from the
 # network, with the same hashes.
 open_bundle() {
-  local given=${1:-} root=$2
+  local given=${1:-} root=$2 called
+  called=${given:-what was made here}
   step 'The release'
   make_scratch
   if [[ -z $given ]]; then
@@ -26,13 +27,13 @@ open_bundle() {
     die "$EX_MISSING" "there is no bundle $given"
   fi
   [[ -f $BUNDLE/SHA256SUMS && -f $BUNDLE/RELEASE ]] ||
-    die "$EX_BUNDLE" "$BUNDLE is no bundle of edge-fea: it has no SHA256SUMS and RELEASE"
+    die "$EX_BUNDLE" "$called is no bundle of edge-fea: it has no SHA256SUMS and RELEASE"
   (cd "$BUNDLE" && sha256sum --quiet --strict --check SHA256SUMS) ||
-    die "$EX_BUNDLE" "$BUNDLE is not what was made: copy it once more. Nothing was changed"
+    die "$EX_BUNDLE" "$called is not what was made: copy it once more. Nothing was changed"
   [[ -f $BUNDLE/requirements/$SUITE.txt ]] ||
-    die "$EX_BUNDLE" "$BUNDLE is not for $SUITE: make it with \`make bundle\`"
+    die "$EX_BUNDLE" "$called is not for $SUITE: make it with \`make bundle\`"
   grep -qx "$(dpkg --print-architecture)" "$BUNDLE/ARCHITECTURE" ||
-    die "$EX_BUNDLE" "$BUNDLE is for $(cat "$BUNDLE/ARCHITECTURE"), not for this machine"
+    die "$EX_BUNDLE" "$called is for $(cat "$BUNDLE/ARCHITECTURE"), not for this machine"
   RELEASE=$RELEASES/$(release_name)
   fine "edge-fea $(cat "$BUNDLE/RELEASE")"
 }
