@@ -129,6 +129,8 @@ def test_a_network_of_everybody_carries_the_cross_validated_figures(
     )
     assert not any("people held out" in f.data and "KDEF frontal" in f.data
                    for f in manifest.figures)  # fmt: skip
+    # What the network itself can be measured on stands there once.
+    assert sum("FER+" in f.data and f.measure == "accuracy" for f in manifest.figures) == 1
 
     evaluate.main([
         "--manifest", str(place / "made" / "tiny.json"), "--fold", "0",
