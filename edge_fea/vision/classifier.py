@@ -21,7 +21,7 @@ from edge_fea.vision.runtime import load_runtime
 
 _PACKAGED = Path(__file__).parents[1] / "network"
 _CHECKOUT = Path(__file__).parents[2] / "models"
-_DEFAULT = "cbam6-148-int8.json"
+_DEFAULT = "cbam6-80-int8.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def test_it_writes_the_picture_that_was_asked_for_and_no_other(
 def test_it_says_what_was_read_and_that_the_picture_shows_a_face(run: Run, face: Path) -> None:
     said = run("explain", face, "-o", "out.png").stdout
     assert "read as happy" in said
-    assert "4 x 4 places" in said
+    assert "5 x 5 places" in said
     assert "out.png shows a face" in said
 
 

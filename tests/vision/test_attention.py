@@ -34,7 +34,7 @@ def test_the_shipped_network_gives_a_map_of_the_face(
     picture = stage.draw(Scene("valid", 1), 0.0, 0)
     still = StillClassifier(VisionSettings(), shipped).read(picture)
     attention = attention_over(picture, still, shipped)
-    assert attention.shape == (4, 4)
+    assert attention.shape == (5, 5)
     assert 0 <= attention.min() < attention.max() <= 1
 
 
