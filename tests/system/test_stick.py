@@ -125,7 +125,9 @@ class Room:
         table = f"0 {sectors} linear {device} 0"
         subprocess.run(["dmsetup", "create", name, "--noudevsync", "--table", table], check=True)
         self.mapped.append(name)
-        return f"/dev/mapper/{name}"
+        info = ["dmsetup", "info", "-c", "--noheadings", "-o", "minor", name]
+        # Not below /dev/mapper: that is udev's to make, which does not run everywhere.
+        return f"/dev/dm-{subprocess.check_output(info, text=True).strip()}"
 
     def write(self, device: str) -> subprocess.CompletedProcess[str]:
         """What the unit runs."""
