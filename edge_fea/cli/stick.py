@@ -165,12 +165,12 @@ def _signalled(options: Options) -> Iterator[None]:
     """The light says that the stick is written to, and then whether it is ready."""
     light = LightRequests(options.settings().indicator.requests, SystemClock())
     _ask(light, USB_BUSY, _BUSY_S)
+    sign = USB_FAILED
     try:
         yield
-    except BaseException:
-        _ask(light, USB_FAILED, _SHOWN_S)
-        raise
-    _ask(light, USB_DONE, _SHOWN_S)
+        sign = USB_DONE
+    finally:
+        _ask(light, sign, _SHOWN_S)
 
 
 def _ask(light: LightRequests, sign: Sign, seconds: float) -> None:

@@ -106,27 +106,22 @@ class Recorder:
         there was one, is raised again. Raises StoreBusy or StoreFull when clips could not be
         written even at the end.
         """
-        frames = source.frames()
+        frames, ended_by = source.frames(), EndedBy.STOP
         try:
             while (frame := stop.interruptible(lambda: next(frames, None))) is not None:
                 self._take(frame)
-        except SourceStalled as error:
+        except SourceError as error:
+            ended_by = EndedBy.CAMERA_LOST
             # A camera that has not given one frame has no clip either: nothing says when it was.
-            if self._wall_of_zero is not None:
+            if isinstance(error, SourceStalled) and self._wall_of_zero is not None:
                 for _ in range(int(error.waited * self._rate)):
                     self._add(Observation(self._next, Outcome.CAPTURE_LOST))
-            self._end(EndedBy.CAMERA_LOST)
             raise
-        except SourceError:
-            self._end(EndedBy.CAMERA_LOST)
-            raise
-        except Exception:
-            self._end(EndedBy.STOP)
-            raise
-        else:
-            self._end(EndedBy.STOP)
         finally:
-            self._write_out(last=True)
+            try:
+                self._end(ended_by)
+            finally:
+                self._write_out(last=True)
 
     def _take(self, frame: Frame) -> None:
         while self._next < frame.sequence:

@@ -48,10 +48,10 @@ def restore(backup: Backup, database: Path, trail: Path, now: datetime) -> Resto
         try:
             _count_on(fresh)
             aside = _set_aside(database, now) if database.exists() else None
-        except BaseException:
-            fresh.unlink()
-            raise
-        fresh.rename(database)
+            fresh.rename(database)
+        finally:
+            # There only where something failed.
+            fresh.unlink(missing_ok=True)
         sync_folder(database.parent)
         with_trail = TRAIL in backup.manifest.files and not trail.exists()
         if with_trail:
