@@ -1,5 +1,6 @@
 """What the settings refuse, and that the message names key, value, layer and what is allowed."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from edge_fea.config.layers import leaves, load
+from edge_fea.config.section import in_words
 from edge_fea.config.settings import Settings
 from edge_fea.errors import ConfigError
 
@@ -197,3 +199,28 @@ def test_a_pseudonym_is_one_short_plain_word(name: str) -> None:
     message = refusal({"device.patient": name})
     assert message.startswith("device.patient: ")
     assert repr(name) in message
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("clinic", "recipients", ["age1short"]),
+        ("clinic", "language", "English"),
+        ("clinic", "usb_label", "my stick"),
+        ("device", "id", "ward 3"),
+        ("device", "patient", "Jane Doe"),
+        ("indicator", "led", "../ACT"),
+    ],
+)
+def test_what_a_text_may_be_is_said_in_words(section: str, key: str, value: Any) -> None:
+    message = refusal({section: {key: value}})
+    assert f"{section}.{key}: must be " in message
+    assert "[A-Z" not in message
+    assert "[a-z" not in message
+
+
+def test_every_pattern_of_the_settings_has_its_words() -> None:
+    patterns = re.findall(r'"pattern": "(.*?)"', json.dumps(Settings.model_json_schema()))
+    assert len(patterns) >= 6
+    for pattern in patterns:
+        assert in_words(json.loads(f'"{pattern}"'))

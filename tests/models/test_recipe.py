@@ -14,6 +14,7 @@ tf = pytest.importorskip(
 
 from edge_fea.vision.classifier import Classifier
 from edge_fea.vision.manifest import Manifest
+from models.training import train
 from models.training.augment import augment
 from models.training.convert import Network, to_int8
 from models.training.data import collect, fold_of, without_duplicates
@@ -154,6 +155,14 @@ def test_weights_carry_over_to_another_input_size_with_gap_only():
     copy_weights(build(TINY), build(larger))
     with pytest.raises(ValueError, match="does not fit"):
         copy_weights(build(replace(TINY, head="flatten")), build(replace(larger, head="flatten")))
+
+
+def test_every_option_about_the_network_is_heeded():
+    words = "--convolutions 4 --attention cam --head flatten --channels 3 --pools 2"
+    options = train.parser().parse_args(["--out", "runs", *words.split(), "--widths", "8,8,8,8"])
+    assert train._network(NetworkConfig(), options) == NetworkConfig(
+        convolutions=4, attention="cam", head="flatten", channels=3, pools=2, widths=(8, 8, 8, 8)
+    )
 
 
 def test_grey_values_enter_the_file_as_they_are():
