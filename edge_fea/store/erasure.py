@@ -130,7 +130,7 @@ def erase_patient(path: Path, patient: str, *, busy_timeout: float, clock: Clock
     if found.found:
         places = ", ".join(f"{count} in {file}" for file, count in found.found.items())
         raise ErasureIncomplete(
-            f"the rows of patient {patient} are removed, but something of them was found: "
+            f"no row of patient {patient} is left, but something of them was found: "
             f"{places}. Files that edge-fea did not make are yours to delete; otherwise give the "
             "same command again"
         )
