@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from edge_fea.capture.clock import iso
 from edge_fea.store.moments import HAPPENED
-from edge_fea.store.order import RECORDED_AFTER
+
+_RECORDED_AFTER: Final = "clip_id IN (SELECT clip_id FROM clip_order WHERE place > :after)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class ClipFilter:
             "end": (f"{HAPPENED} < :end", iso(self.end) if self.end else None),
             "patient": ("patient = :patient", self.patient),
             "sufficient": ("sufficient = :sufficient", self.sufficient),
-            "after": (RECORDED_AFTER, self.after),
+            "after": (_RECORDED_AFTER, self.after),
         }
         used = {name: each for name, each in conditions.items() if each[1] is not None}
         terms = [term for term, _ in used.values()]

@@ -6,15 +6,11 @@ the place of this one, since a new one counts on from the milliseconds since 197
 has received goes by these places; times of clips may be mended, or wrong.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import sqlite_utils
 
-if TYPE_CHECKING:
-    from edge_fea.store.clip_filter import ClipFilter
-
-RECORDED_AFTER: Final = "clip_id IN (SELECT clip_id FROM clip_order WHERE place > :after)"
-"""Which clips were recorded after a place, in SQL."""
+from edge_fea.store.clip_filter import ClipFilter
 
 FORGET: Final = "DELETE FROM clip_order WHERE clip_id NOT IN (SELECT clip_id FROM clips)"
 """Takes away the places of clips that are gone."""
@@ -29,7 +25,7 @@ def last_place(db: sqlite_utils.Database) -> int:
     return int(found[0]) if found else 0
 
 
-def complete_to(db: sqlite_utils.Database, wanted: "ClipFilter", after: int) -> int:
+def complete_to(db: sqlite_utils.Database, wanted: ClipFilter, after: int) -> int:
     """The place up to which no clip is missing in ``wanted`` that was recorded after ``after``.
 
     Of the wanted patient, or of all; the running clip is missing, unless it is wanted too. It is
