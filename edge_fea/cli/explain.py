@@ -36,7 +36,8 @@ def explain(options: Options, image: Path, output: Path, no_detect: bool) -> Non
 
     Beside the face stands the face under the network's spatial attention map: red where it weighs
     most, blue where least. The written picture shows a face, and is yours to guard or to delete;
-    nothing else is kept. It tells which places count, not why the network decides as it does.
+    nothing else is kept. The map is coarse, and each of its places sees most of the face: it tells
+    what the network weighs more, not why it decides as it does.
     """
     if output.suffix.lower() != ".png":
         raise click.BadParameter(f"{output} must end in .png", param_hint="--output")

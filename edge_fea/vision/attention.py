@@ -12,7 +12,7 @@ from edge_fea.vision.observation import MEANINGS, Outcome
 from edge_fea.vision.stills import StillReading
 
 PANEL = 444
-"""Side of the two drawn panels, pixels: three times the network's input."""
+"""Side of each of the two drawn panels, pixels."""
 _SHARE = 0.45  # how much of the colour lies over the face
 
 Map = npt.NDArray[np.float64]

@@ -76,6 +76,9 @@ class Training(_Part):
 
     data: list[str]
     command: str
+    fold: Annotated[
+        str, Field(description="KDEF people who were left out: fold 0 to 4, or none.")
+    ] = "none"
     seed: int
     commit: str
     framework: str

@@ -31,6 +31,11 @@ class StillReading:
     """What the crop shows around the box, as a share of the box's side on each side."""
 
 
+def still_detector(settings: VisionSettings) -> HaarDetector:
+    """What finds the faces of single pictures: as the device's search of a whole frame."""
+    return HaarDetector(max(24, round(settings.quality.minimum_face * 0.75)))
+
+
 class StillClassifier:
     """Finds the one face of a picture and classifies it, as the device does in a frame."""
 
@@ -38,7 +43,7 @@ class StillClassifier:
         cv2.setNumThreads(settings.threads)
         self._settings = settings
         self._classifier = classifier
-        self._detector = HaarDetector(max(24, round(settings.quality.minimum_face * 0.75)))
+        self._detector = still_detector(settings)
 
     def read(self, picture: Grey, *, detect: bool = True) -> StillReading:
         """Classify ``picture``, uint8 (height, width).

@@ -14,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
+from models.training import arguments as given
 from models.training.convert import Network, to_int8, write
 from models.training.data import REPOSITORY, Crops
 from models.training.driver import keep_settings, python, run, say
@@ -23,8 +24,9 @@ from models.training.network import build, copy_weights, multiply_accumulates
 from models.training.presets import PRESETS
 from models.training.quantize import calibration_crops
 from models.training.scores import Predictions, gain
+from models.training.sources import device_crops, load
 from models.training.tables import markdown, percent, points
-from models.training.train import device_crops, load, load_run, predict
+from models.training.train import load_run, predict
 
 DESCRIPTION = """
 Trains every row of the paper's Table 1 (one to six convolutions without attention; six with
@@ -78,11 +80,16 @@ def parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    new.add_argument("--out", type=Path, required=True, help="folder outside the repository")
-    new.add_argument("--cache", type=Path, required=True, help="the cache that train uses")
+    new.add_argument(
+        "--out", type=given.outside, required=True, help="folder outside the repository"
+    )
+    new.add_argument("--cache", type=given.outside, required=True, help="the cache that train uses")
     names = [variant.name for variant in VARIANTS]
     new.add_argument("--only", default=",".join(names), help="rows to do now (default: all)")
-    new.add_argument("--fold", default="0", help="KDEF people held out (default: 0)")
+    new.add_argument(
+        "--fold", default="0", choices=given.FOLD_NAMES[:-1],
+        help="KDEF people held out (default: 0)",
+    )  # fmt: skip
     new.add_argument("--seed", type=int, default=1)
     new.add_argument("--steps", type=int, help="instead of the preset's")
     new.add_argument("--runs", type=int, default=200, help="timed runs each (default: 200)")
@@ -252,8 +259,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"Each row: {stage.steps:,} steps of {stage.batch} crops of {stage.size} pixels ({shares}) "
         f"from random weights, seed {options.seed}, KDEF fold {options.fold} held out; int8 files "
         f"of {DEVICE_SIZE} pixels timed in turns, median of {options.runs} runs on one thread. "
-        "Differences are paired by picture and redrawn by person. Colours are KDEF's alone: the "
-        "other sets are grey."
+        "Each crop is read once, not mirrored too. Differences are paired by picture and redrawn "
+        "by person. Colours are KDEF's alone: the other sets are grey."
     )
     print(write_tables(table_of(options.out, done, options.runs), options.out, budget))
 

@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from edge_fea.vision.classifier import Classifier
+from models.training import arguments as given
 from models.training.data import FOLDS
 from models.training.driver import fingerprint, keep_settings, run, say
 from models.training.evaluate import classify
@@ -23,7 +24,8 @@ from models.training.folds import CrossValidation, conclude
 from models.training.metrics import logits_of
 from models.training.negatives import Negatives
 from models.training.presets import PRESETS
-from models.training.train import device_crops, load, load_run, predict
+from models.training.sources import device_crops, load
+from models.training.train import load_run, predict
 
 DESCRIPTION = """
 For each fold: train (fine-tuning from --start, which must not have seen KDEF), face_head, quantize,
@@ -50,15 +52,21 @@ def parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    new.add_argument("--start", type=Path, required=True, help="weights pre-trained without KDEF")
-    new.add_argument("--out", type=Path, required=True, help="folder outside the repository")
-    new.add_argument("--cache", type=Path, required=True, help="the cache that train used")
-    new.add_argument("--negatives", type=Path, required=True, help="from negatives")
+    new.add_argument(
+        "--start", type=given.file, required=True, help="weights pre-trained without KDEF"
+    )
+    new.add_argument(
+        "--out", type=given.outside, required=True, help="folder outside the repository"
+    )
+    new.add_argument("--cache", type=given.outside, required=True, help="the cache that train used")
+    new.add_argument("--negatives", type=given.file, required=True, help="from negatives")
     new.add_argument("--preset", choices=sorted(PRESETS), default="ship")
     new.add_argument("--stage", action="append", help="of the preset (default: finetune-80)")
     new.add_argument("--seed", type=int, default=1)
     every = ",".join(map(str, range(FOLDS)))
-    new.add_argument("--folds", default=every, help="which to do now (default: %(default)s)")
+    new.add_argument(
+        "--folds", default=every, type=given.folds, help="which to do now (default: %(default)s)"
+    )
     new.add_argument("--log", type=Path, default=LOG, help="the log (default: %(default)s)")
     new.add_argument("--note", default="", help="what to say of it in the log")
     new.add_argument("train", nargs="*", metavar="-- OPTIONS", help="further options of train")
@@ -111,12 +119,13 @@ def write_predictions(folder: Path, stage: Path, fold: int, cache: Path, negativ
         kept |= {
             f"{name}.truth": crops.labels,
             f"{name}.people": crops.people,
+            f"{name}.groups": crops.groups,
             f"{name}.int8": logits_of(probabilities, manifest.temperature),
             f"{name}.float": logits,
             f"{name}.face": faces,
         }
     aside = Negatives.read(negatives)
-    aside = aside.take(aside.held_out()).from_life()
+    aside = aside.take(aside.held_out(str(fold))).from_life()
     kept |= {
         "false.face": classify(classifier, aside.as_crops())[1],
         "false.strict": aside.strict,
@@ -137,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "preset": options.preset, "stages": stages, "seed": options.seed, "train": options.train,
         "start": fingerprint(options.start), "negatives": fingerprint(options.negatives),
     })  # fmt: skip
-    for fold in map(int, options.folds.split(",")):
+    for fold in options.folds:
         do_fold(fold, options, stages)
     missing = [
         fold for fold in range(FOLDS)

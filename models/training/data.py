@@ -22,6 +22,8 @@ Picture = npt.NDArray[np.uint8]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDS = 5
+MAJORITY = "majority"
+"""The group of a FER+ picture on whose label more than half of the raters agree."""
 
 
 def data_folder() -> Path:
@@ -39,7 +41,7 @@ class Crops:
     share of the box's side on each side: 0 is what the device crops, more leaves room for
     augmentation to shift and turn. ``targets`` float32 (n, 7): probabilities of the labels, each
     row's sum 1. ``people`` names the person where known (else ""); ``groups`` is free: the view
-    for KDEF ("frontal" or "half").
+    for KDEF ("frontal" or "half"), MAJORITY or "" for FER+.
     """
 
     images: npt.NDArray[np.uint8]
@@ -156,18 +158,38 @@ def share_of(people: npt.NDArray[np.str_], percent: int) -> npt.NDArray[np.bool_
     return np.asarray([zlib.crc32(name.encode()) % 100 < percent for name in people.tolist()])
 
 
-def cached(folder: Path | None, name: str, make: Callable[[], Crops]) -> Crops:
-    """What ``make`` gives, kept in ``folder`` as ``name``.npz for the next time.
+def half_of(people: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
+    """A mask (n,) of about half of the people, always the same; a picture of nobody known is one.
 
-    ``folder`` must lie outside the repository, where crops of people's faces have no place.
+    For what is chosen on some of those held out and measured on the others.
+    """
+    names = np.where(people == "", picture_names(len(people)), people)
+    return share_of(names, 50)
+
+
+def picture_names(count: int) -> npt.NDArray[np.str_]:
+    """Names (count,) for pictures of nobody known, so that one that comes again is known again."""
+    return np.asarray([f"#{place:09d}" for place in range(count)])
+
+
+def cached(folder: Path | None, name: str, source: Path, make: Callable[[], Crops]) -> Crops:
+    """What ``make`` gives of the files in ``source``, kept as ``name``.npz in ``folder``.
+
+    Made afresh where the files' names or sizes are others than then. ``folder`` must lie outside
+    the repository, where crops of people's faces have no place.
+
+    Raises ValueError for such a folder, FileNotFoundError where there is no ``source``.
     """
     if folder is None:
         return make()
     if folder.resolve().is_relative_to(REPOSITORY):
         raise ValueError(f"the cache {folder} lies inside the repository: name a folder elsewhere")
+    files = listing(source)
     file = folder / f"{name}.npz"
     if file.is_file():
         with np.load(file) as stored:
+            if str(stored.get("files", "")) != files:
+                return _kept(file, files, make())
             return Crops(
                 stored["images"],
                 stored["targets"],
@@ -175,8 +197,26 @@ def cached(folder: Path | None, name: str, make: Callable[[], Crops]) -> Crops:
                 stored["groups"],
                 float(stored["margin"]),
             )
-    crops = make()
-    folder.mkdir(parents=True, exist_ok=True)
+    return _kept(file, files, make())
+
+
+def listing(source: Path) -> str:
+    """A fingerprint of the names and sizes of all files below ``source``.
+
+    Raises FileNotFoundError saying where data are looked for.
+    """
+    if not source.is_dir():
+        raise FileNotFoundError(f"no folder {source}: EDGE_FEA_DATA names the one with the data")
+    rows = [
+        f"{each.relative_to(source)} {each.stat().st_size}"
+        for each in sorted(source.rglob("*"))
+        if each.is_file()
+    ]
+    return hashlib.blake2b("\n".join(rows).encode(), digest_size=16).hexdigest()
+
+
+def _kept(file: Path, files: str, crops: Crops) -> Crops:
+    file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial.npz")
     np.savez(
         partial,
@@ -185,6 +225,7 @@ def cached(folder: Path | None, name: str, make: Callable[[], Crops]) -> Crops:
         people=crops.people,
         groups=crops.groups,
         margin=crops.margin,
+        files=files,
     )
     partial.replace(file)
     return crops

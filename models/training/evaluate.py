@@ -14,30 +14,32 @@ import numpy.typing as npt
 
 from edge_fea.emotions import LABELS
 from edge_fea.vision.classifier import Classifier
-from models.training import readers
-from models.training.data import Crops
+from models.training import arguments as given
+from models.training.data import Crops, half_of
 from models.training.experiments import LOG, append, command_line, evaluation_row
 from models.training.figures import draw_all
 from models.training.metrics import share_interval, softmax
 from models.training.negatives import Negatives
 from models.training.scores import PAPER_FIVE, Predictions, titled
+from models.training.sources import READERS, device_crops, load
 from models.training.tables import percent, report
-from models.training.train import device_crops, load, load_run, named, predict
+from models.training.train import load_run, predict
 
 DESCRIPTION = """
 Accuracy, precision, recall, AUC, calibration and confusion of a network, through the device's own
-classifier, on FER+ valid, the held-out LFW people, the held-out fold of KDEF, and any folder of
-labelled pictures or RAVDESS films. 95 % intervals redraw whole people. With --run the float network
-stands beside the int8 one, with the temperature that was fitted for int8.
+classifier: on FER+ valid, the held-out LFW people and, where the network's manifest says that a
+fold of KDEF was left out, on that fold; or on any folder of labelled pictures or RAVDESS films.
+95 % intervals redraw whole people. With --run the float network stands beside the int8 one, with
+the temperature that was fitted for int8.
 
 Examples:
-  python -m models.training.evaluate --manifest models/cbam6-80-int8.json --fold 0 \\
-      --run RUNS/fold0/finetune-80 --weights with-face.weights.h5 --cache RUNS/cache \\
-      --figures models/figures
+  python -m models.training.evaluate --manifest RUNS/cv/fold0/fold-int8.json \\
+      --run RUNS/cv/fold0/finetune-80 --cache RUNS/cache --figures RUNS/figures
   python -m models.training.evaluate --manifest models/cbam6-80-int8.json \\
       --folder wards=/data/wards --classes angry,disgust,fear,happy,neutral
 
-It prints Markdown; --figures adds plots, --json the same figures for programs.
+It prints Markdown; --figures adds plots, --json the same figures for programs. Only faces that the
+device's search finds are scored; how many that are of all is printed first.
 """
 
 
@@ -48,23 +50,31 @@ def parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    new.add_argument("--manifest", type=Path, required=True, help="of the int8 network")
-    new.add_argument("--run", type=Path, help="its stage's folder, from train: for the float one")
+    new.add_argument("--manifest", type=given.file, required=True, help="of the int8 network")
+    new.add_argument(
+        "--run", type=given.folder, help="its stage's folder, from train: for the float one"
+    )
     new.add_argument(
         "--weights", default="with-face.weights.h5", help="in RUN (default: %(default)s)"
     )
-    new.add_argument("--fold", default="none", help="KDEF people to score on: 0 to 4, or none")
-    new.add_argument("--cache", type=Path, help="folder outside the repository for crops")
-    new.add_argument("--folder", action="append", default=[], metavar="NAME=PATH")
-    new.add_argument("--ravdess", action="append", default=[], metavar="NAME=PATH")
+    new.add_argument("--cache", type=given.outside, help="folder outside the repository for crops")
+    for name in READERS:
+        new.add_argument(
+            f"--{name}", action="append", default=[], metavar="NAME=PATH", type=given.named_folder
+        )
     new.add_argument(
-        "--classes", default=",".join(LABELS),
+        "--classes", default=",".join(LABELS), type=given.classes,
         help=f"score on these only, such as {','.join(PAPER_FIVE)} (the paper's)",
     )  # fmt: skip
-    new.add_argument("--negatives", type=Path, help="from negatives: measures the face check too")
+    new.add_argument(
+        "--negatives", type=given.file, help="from negatives: measures the face check too"
+    )
     new.add_argument("--figures", type=Path, help="folder for plots")
     new.add_argument("--json", type=Path, help="write the figures here too")
-    new.add_argument("--log", type=Path, default=LOG, help="the log (default: %(default)s)")
+    new.add_argument(
+        "--log", type=Path,
+        help=f"the log (default: {LOG.name} of the repository; none for one's own pictures)",
+    )  # fmt: skip
     new.add_argument("--note", default="", help="what to say of it in the log")
     return new
 
@@ -80,16 +90,24 @@ def classify(
 
 
 def face_check_lines(
-    classifier: Classifier, faces: npt.NDArray[np.float64], negatives: Negatives
+    classifier: Classifier,
+    faces: npt.NDArray[np.float64],
+    people: npt.NDArray[np.str_],
+    negatives: Negatives,
 ) -> list[str]:
-    """What the face check does to true faces, P(face) (n,), and to false boxes kept aside."""
+    """What the face check does to true faces, P(face) (n,), and to false boxes kept aside.
+
+    Of the faces only those of ``people`` (n,) who did not choose the threshold.
+    """
     check = classifier.manifest.face_check
     if check is None:
         return []
-    aside = negatives.take(negatives.held_out()).from_life()
+    aside = negatives.take(negatives.held_out(classifier.manifest.training.fold)).from_life()
     _, false = classify(classifier, aside.as_crops())
     passed = share_interval(false >= check.threshold, aside.groups)
-    refused = share_interval(faces < check.threshold, np.full(len(faces), ""))
+    counted = ~half_of(people)
+    faces, people = faces[counted], people[counted]
+    refused = share_interval(faces < check.threshold, people)
     works = len(set(aside.groups.tolist()))
     lines = [
         f"Face check at P(face) >= {check.threshold:.3f}: refuses {percent(refused)} of "
@@ -105,32 +123,37 @@ def face_check_lines(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
+    command = parser()
+    options = command.parse_args(arguments)
     began = time.monotonic()
-    classifier = Classifier(options.manifest)
-    manifest = classifier.manifest
-    model = load_run(options.run, options.weights)[0] if options.run else None
     sets: dict[str, Crops] = {}
-    for option, read in (("folder", readers.read_folder), ("ravdess", readers.read_ravdess)):
-        for name, path in named(getattr(options, option), f"--{option}").items():
-            sets[name] = read(Path(path), manifest.input.size, manifest.input.margin)
-    if not sets:
-        names = set() if options.fold == "none" else {"kdef"}
-        _, sets = load(names, options.fold, options.cache)
+    with given.refusing(command):
+        classifier = Classifier(options.manifest)
+        manifest = classifier.manifest
+        model = load_run(options.run, options.weights)[0] if options.run else None
+        for kind, read in READERS.items():
+            for name, path in getattr(options, kind):
+                sets[name] = read(path, manifest.input.size, manifest.input.margin)
+        own = bool(sets)
+        if not own:
+            # Of KDEF only the people whom this network has not seen.
+            fold = manifest.training.fold
+            _, sets = load(set() if fold == "none" else {"kdef"}, fold, options.cache)
 
-    classes = tuple(options.classes.split(","))
-    found, figures, faces, summary = {}, {}, [], {}
+    found, figures, faces, people, summary = {}, {}, [], [], {}
     for name, crops in sets.items():
         probabilities = {}
         probabilities["int8"], sure = classify(classifier, crops)
         if name != "ferplus":  # holds hands and drawings that Haar never frames
             faces.append(sure)
+            people.append(crops.people)
         if model is not None:
             logits = predict(
                 model, device_crops(crops, manifest.input.size), mirrored=manifest.input.mirrored
             )
             probabilities["float"] = softmax(logits, manifest.temperature)
-        seen = Predictions(crops.labels, crops.people, probabilities).of(classes)
+        every = Predictions(crops.labels, crops.people, probabilities, groups=crops.groups)
+        seen = every.of(options.classes)
         for title, part in titled(name, seen).items():
             lines, scores = report(title, part)
             figures[title] = {network: score.to_json() for network, score in scores.items()}
@@ -141,24 +164,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     summary[f"{name}_{network}"] = round(score.accuracy.value, 4)
     if options.negatives and faces:
         print(*face_check_lines(
-            classifier, np.concatenate(faces), Negatives.read(options.negatives)
+            classifier, np.concatenate(faces), np.concatenate(people),
+            Negatives.read(options.negatives),
         ), sep="\n")  # fmt: skip
     if options.figures:
         draw_all(found, options.figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
-    minutes = (time.monotonic() - began) / 60
-    append(
-        evaluation_row(
+    # Whose pictures somebody else has, and how they did, is not for the project's log.
+    log = options.log or (None if own else LOG)
+    if log is not None:
+        row = evaluation_row(
             manifest.name,
-            options.fold,
-            minutes,
+            manifest.training.fold,
+            (time.monotonic() - began) / 60,
             summary,
             command_line("evaluate", arguments),
             options.note,
-        ),
-        options.log,
-    )
+        )
+        append(row, log)
 
 
 if __name__ == "__main__":

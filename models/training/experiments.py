@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from models.training import arguments as given
 from models.training.data import REPOSITORY
 
 LOG = REPOSITORY / "models" / "experiments.csv"
@@ -148,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m models.training.experiments",
         description="Add the runs below the folders to the log, unless they are in it.",
     )
-    parser.add_argument("folders", type=Path, nargs="+", help="--out folders of train")
+    parser.add_argument("folders", type=given.folder, nargs="+", help="--out folders of train")
     parser.add_argument("--log", type=Path, default=LOG, help="default: %(default)s")
     parser.add_argument("--note", default="", help="what to say of them")
     options = parser.parse_args(arguments)

@@ -7,7 +7,6 @@ finished network, which stays as it is: the seven classes come out exactly as wi
 import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -16,11 +15,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from models.training import arguments as given
 from models.training.augment import Strength, augment
 from models.training.data import Crops, as_input
 from models.training.negatives import Negatives
 from models.training.network import FACE_LAYERS, normalise
-from models.training.train import load, load_run
+from models.training.sources import of_run
+from models.training.train import load_run
 
 Features = npt.NDArray[np.float32]
 
@@ -88,22 +89,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m models.training.face_head", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("--run", type=Path, required=True, help="a stage's folder, from train")
+    parser.add_argument(
+        "--run", type=given.folder, required=True, help="a stage's folder, from train"
+    )
     parser.add_argument(
         "--weights", default="last.weights.h5", help="or best.weights.h5, the best by validation"
     )
-    parser.add_argument("--negatives", type=Path, required=True, help="from negatives")
-    parser.add_argument("--cache", type=Path, required=True, help="the cache that train used")
+    parser.add_argument("--negatives", type=given.file, required=True, help="from negatives")
+    parser.add_argument(
+        "--cache", type=given.outside, required=True, help="the cache that train used"
+    )
     parser.add_argument("--count", type=int, default=3000, help="augmented crops of each kind")
     parser.add_argument("--steps", type=int, default=1300, help="of 128 crops (default: 1300)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     keras.utils.set_random_seed(options.seed)
-    model, _, run = load_run(options.run, options.weights)
-    train, _ = load({"kdef", "ferplus", "lfw"}, run["fold"], options.cache)
-    negatives = Negatives.read(options.negatives)
-    negatives = negatives.take(~negatives.held_out())
+    with given.refusing(parser):
+        model, _, run = load_run(options.run, options.weights)
+        train, _ = of_run(run, options.cache)
+        negatives = Negatives.read(options.negatives)
+    negatives = negatives.take(~negatives.held_out(run["fold"]))
     right = train_head(
         model, list(train.values()), negatives, options.count, options.seed, options.steps
     )

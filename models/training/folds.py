@@ -5,30 +5,31 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_fea.vision.manifest import Figure
-from models.training.data import FOLDS
+from models.training.data import FOLDS, MAJORITY, half_of, picture_names
 from models.training.figures import draw_all
 from models.training.metrics import (
     Floats,
     Interval,
     Labels,
     fit_temperature,
-    picture_names,
     share_interval,
     softmax,
 )
-from models.training.scores import PAPER_FIVE, Predictions
+from models.training.scores import MAJORITY_LABEL, PAPER_FIVE, SETS, Predictions
 from models.training.tables import figure_of, figures_of, markdown, percent, report
 
 KDEF = ("frontal", "half")
+FIVE_NETWORKS = "the five networks of the cross-validation"
 FACE_SETS = ("lfw", *KDEF)
 """What quantize chooses the face check's threshold on, in its order."""
 TITLES = {
     "frontal": "KDEF frontal, cross-validated by person",
     "half": "KDEF half profile, cross-validated by person",
-    "ferplus": "FER+ valid, majority label, the five networks of the cross-validation",
-    "lfw": "LFW expressions, people held out, the five networks of the cross-validation",
+    "ferplus": f"{SETS['ferplus']}, {FIVE_NETWORKS}",
+    "lfw": f"{SETS['lfw']}, {FIVE_NETWORKS}",
 }
 
 
@@ -78,20 +79,28 @@ class CrossValidation:
         for fold, temperature in zip(self.folds, self.temperatures, strict=True):
             people = fold[f"{name}.people"]
             known = np.where(people == "", picture_names(len(people)), people)
-            parts.append((known, fold[f"{name}.truth"], [
+            parts.append((known, fold[f"{name}.truth"], fold[f"{name}.groups"], [
                 softmax(fold[f"{name}.{kind}"], temperature) for kind in ("int8", "float")
             ]))  # fmt: skip
-        people, truth, probabilities = zip(*parts, strict=True)
+        people, truth, groups, probabilities = zip(*parts, strict=True)
         int8, full = (np.concatenate(each) for each in zip(*probabilities, strict=True))
         return Predictions(
-            np.concatenate(truth), np.concatenate(people), {"int8": int8, "float": full}
+            np.concatenate(truth),
+            np.concatenate(people),
+            {"int8": int8, "float": full},
+            groups=np.concatenate(groups),
         )
 
     def sets(self) -> dict[str, Predictions]:
-        """All sets by title, KDEF's also for the paper's five classes."""
+        """All sets by title, with KDEF's five classes of the paper, and FER+'s majority labels."""
         found = {title: self.pooled(name) for name, title in TITLES.items()}
-        frontal = found[TITLES["frontal"]]
-        return {**found, f"{TITLES['frontal']}, the paper's five classes": frontal.of(PAPER_FIVE)}
+        frontal, ferplus = found[TITLES["frontal"]], found[TITLES["ferplus"]]
+        agreed = ferplus.where(ferplus.groups == MAJORITY)
+        return {
+            **found,
+            f"{TITLES['frontal']}, the paper's five classes": frontal.of(PAPER_FIVE),
+            f"{MAJORITY_LABEL}, {FIVE_NETWORKS}": agreed,
+        }
 
     def figures(self) -> list[Figure]:
         """The figures of the int8 networks, as ``conclude`` left them, for the manifest.
@@ -100,35 +109,47 @@ class CrossValidation:
         that ships has figures of its own.
         """
         results = json.loads((self.folder / "results.json").read_text())
-        own = {TITLES["ferplus"], TITLES["lfw"]}
         every = [Figure.model_validate(each) for each in results["figures"]]
-        return [figure for figure in every if figure.data not in own]
+        return [figure for figure in every if not figure.data.endswith(FIVE_NETWORKS)]
 
     def face_check(self) -> dict[str, tuple[Interval, int]]:
         """The shares of false boxes and of true faces that the five checks refuse, and of how many.
 
-        A check's threshold was chosen on every other of its true faces: the others are counted.
+        Each work is held out from one of the five. A check's threshold was chosen on half of the
+        people held out: the others are counted. Those of LFW are the same for all five.
         """
-        refused, strict, works, faces, people = [], [], [], [], []
+        false, strict, works = [], [], []
+        faces: dict[str, list[npt.NDArray[np.bool_]]] = {"KDEF": [], "LFW": []}
+        people: dict[str, list[npt.NDArray[np.str_]]] = {"KDEF": [], "LFW": []}
         for fold in self.folds:
-            refused.append(fold["false.face"] < fold["threshold"])
+            false.append(fold["false.face"] < fold["threshold"])
             strict.append(fold["false.strict"])
             works.append(fold["false.groups"])
-            seen = np.concatenate([fold[f"{name}.face"] for name in FACE_SETS])
-            faces.append(seen[1::2] < fold["threshold"])
-            people.append(np.concatenate([fold[f"{name}.people"] for name in FACE_SETS])[1::2])
-        sure = np.concatenate(strict)
-        false, groups = np.concatenate(refused), np.concatenate(works)
+            everybody = np.concatenate([fold[f"{name}.people"] for name in FACE_SETS])
+            counted = ~half_of(everybody)
+            refused = np.concatenate([fold[f"{name}.face"] for name in FACE_SETS])
+            refused = refused < fold["threshold"]
+            lfw = np.arange(len(everybody)) < len(fold["lfw.people"])
+            for name, part in (("LFW", lfw & counted), ("KDEF", ~lfw & counted)):
+                faces[name].append(refused[part])
+                people[name].append(everybody[part])
+        refusals, groups, sure = (np.concatenate(each) for each in (false, works, strict))
+        boxes = "boxes without a face, works held out, cross-validated"
         shares = {
-            "Haar's boxes without a face, works held out, cross-validated": (false, groups),
-            "the same, those that the device's own settings find": (false[sure], groups[sure]),
-            "true faces of KDEF and LFW, people held out, cross-validated": (
-                np.concatenate(faces), np.concatenate(people)
-            ),
+            f"Haar's {boxes}": (refusals, groups, len(refusals)),
+            f"the device's own {boxes}": (refusals[sure], groups[sure], int(sure.sum())),
+            **{
+                f"true faces of {name}, people held out": (
+                    np.concatenate(faces[name]), np.concatenate(people[name]), count
+                )
+                for name, count in (
+                    ("KDEF", sum(map(len, faces["KDEF"]))), ("LFW", len(faces["LFW"][0]))
+                )
+            },
         }  # fmt: skip
         return {
-            title: (share_interval(hits, clusters), len(hits))
-            for title, (hits, clusters) in shares.items() if len(hits)
+            title: (share_interval(hits, clusters), count)
+            for title, (hits, clusters, count) in shares.items() if count
         }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -107,13 +107,22 @@ class Trainer:
     ``last.weights.h5`` (averaged), and ``log.csv``.
     """
 
-    def __init__(self, model: keras.Model, stage: Stage, folder: Path, seed: int) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        stage: Stage,
+        folder: Path,
+        seed: int,
+        told: Mapping[str, object] | None = None,
+    ) -> None:
+        """``told`` is whatever else a run must have in common with the state it takes up."""
         self.model, self.stage, self.folder, self.seed = model, stage, folder, seed
+        self._told = dict(told or {})
         self.progress = Progress()
         folder.mkdir(parents=True, exist_ok=True)
         self._trained = [v for v in model.trainable_variables if not _is_face(v.path)]
         self._optimizer = keras.optimizers.AdamW(
-            stage.rate, weight_decay=stage.weight_decay or None, clipnorm=2.0
+            stage.rate, weight_decay=stage.weight_decay, clipnorm=stage.clip
         )
         # Scales and shifts of normalization, and biases, are not pulled towards zero.
         self._optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
@@ -179,18 +188,22 @@ class Trainer:
             weight.assign(mean)
 
     def resume(self) -> bool:
-        """Take up the state in ``folder``; False where there is none."""
+        """Take up the state in ``folder``; False where there is none.
+
+        Raises ValueError where it is that of a run that was told something else.
+        """
         file = self.folder / "state.npz"
         if not file.is_file():
             return False
         with np.load(file) as stored:
             known = json.loads(str(stored["meta"]))
             wanted = self._meta()
-            for key in ("stage", "seed"):
-                if known[key] != wanted[key]:
+            for key in ("stage", "seed", *self._told):
+                differs = _difference(key, known.get(key), wanted[key])
+                if differs:
                     raise ValueError(
-                        f"{file} belongs to another run ({key} {known[key]}, not {wanted[key]}): "
-                        "give another --out, or remove it"
+                        f"{file} belongs to another run ({differs}): give another --out, or "
+                        "remove it"
                     )
             for place, variable in enumerate(self._state()):
                 variable.assign(stored[f"v{place}"])
@@ -217,14 +230,24 @@ class Trainer:
         ]
 
     def _meta(self) -> dict[str, object]:
-        stage = json.loads(json.dumps(asdict(self.stage)))
-        return {"stage": stage, "seed": self.seed, "progress": asdict(self.progress)}
+        plain = {"stage": asdict(self.stage), "seed": self.seed, **self._told}
+        return {**json.loads(json.dumps(plain)), "progress": asdict(self.progress)}
 
     def _log(self, line: dict[str, object]) -> None:
         file = self.folder / "log.csv"
         head = "" if file.is_file() else ",".join(line) + "\n"
         with file.open("a") as out:
             out.write(head + ",".join(str(value) for value in line.values()) + "\n")
+
+
+def _difference(name: str, known: object, wanted: object) -> str:
+    if isinstance(known, dict) and isinstance(wanted, dict):
+        parts = (
+            _difference(f"{name}.{key}", known.get(key), wanted.get(key))
+            for key in sorted(known | wanted)
+        )
+        return next((part for part in parts if part), "")
+    return "" if known == wanted else f"{name} {known}, not {wanted}"
 
 
 def _is_face(path: str) -> bool:

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
+from models.training.data import picture_names
+
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 BINS = 15
@@ -134,11 +136,6 @@ class Interval:
     low: float
     high: float
 
-    @property
-    def halved(self) -> float:
-        """Half the width of the interval."""
-        return (self.high - self.low) / 2
-
 
 class Bootstrap:
     """Percentile bootstrap that redraws whole clusters: people.
@@ -171,11 +168,6 @@ class Bootstrap:
         """How often each draw holds each picture, (draws, n), a hundred draws at a time."""
         for first in range(0, len(self.counts), 100):
             yield np.asarray(self.counts[first : first + 100, self.place], np.float64)
-
-
-def picture_names(count: int) -> npt.NDArray[np.str_]:
-    """Names (count,) for pictures of nobody known, so that one that comes again is known again."""
-    return np.asarray([f"#{place:09d}" for place in range(count)])
 
 
 def is_person(name: str) -> bool:

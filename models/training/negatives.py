@@ -16,10 +16,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge_fea.config import VisionSettings
 from edge_fea.emotions import LABELS
 from edge_fea.vision.faces import HaarDetector
 from edge_fea.vision.geometry import Grey, face_crop
-from models.training.data import Crops
+from edge_fea.vision.stills import still_detector
+from models.training import arguments as given
+from models.training.data import FOLDS, Crops
 from models.training.readers import FILMS, PICTURES, frames, read_grey
 
 LONG_SIDES = (400, 640, 1000, 1600)
@@ -27,6 +30,8 @@ LONG_SIDES = (400, 640, 1000, 1600)
 SMALLEST = 32
 PER_PICTURE = 60
 """So many boxes at most from one picture at one size, or one wallpaper would fill the set."""
+ALIKE = 0.9
+"""Boxes of one work whose thumbnails correlate as much as this show the same thing."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,8 @@ class Negatives:
 
     ``images`` uint8 (n, side, side), showing ``margin`` around the box. ``groups`` names where
     each is from: pictures of one group never stand on both sides of a split. ``strict`` is True
-    for boxes that the device's own settings (five neighbours) would have found; the others were
-    found with fewer.
+    for boxes that the device's own search, with its default settings, has found; the others were
+    found by one that is content with less.
     """
 
     images: npt.NDArray[np.uint8]
@@ -51,9 +56,30 @@ class Negatives:
         """Some of them, by mask or index."""
         return Negatives(self.images[chosen], self.groups[chosen], self.strict[chosen], self.margin)
 
-    def held_out(self, percent: int = 35) -> npt.NDArray[np.bool_]:
-        """A mask of the share kept for measuring: by group, always the same."""
-        return np.asarray([zlib.crc32(g.encode()) % 100 < percent for g in self.groups.tolist()])
+    def held_out(self, fold: str) -> npt.NDArray[np.bool_]:
+        """A mask of what is kept for measuring a network of ``fold``: a fifth of the groups.
+
+        Each fold keeps another fifth, by lot and always the same one; "none" keeps that of fold 0.
+        """
+        part = 0 if fold == "none" else int(fold)
+        return np.asarray([zlib.crc32(g.encode()) % FOLDS == part for g in self.groups.tolist()])
+
+    def distinct(self) -> "Negatives":
+        """Without boxes that show what an earlier one of the same group shows.
+
+        A picture is searched at several sizes, and comes in several: the same cloud is found again
+        and again, and would count as often.
+        """
+        small = np.stack([cv2.resize(i, (16, 16), interpolation=cv2.INTER_AREA).ravel()
+                          for i in self.images]).astype(np.float64)  # fmt: skip
+        small -= small.mean(axis=1, keepdims=True)
+        small /= np.linalg.norm(small, axis=1, keepdims=True) + 1e-9
+        keep = np.zeros(len(self), bool)
+        # What the device finds goes before what only a laxer search does.
+        for place in np.argsort(~self.strict, kind="stable"):
+            kept = small[keep & (self.groups == self.groups[place])]
+            keep[place] = not (kept @ small[place] > ALIKE).any()
+        return self.take(keep)
 
     def from_life(self) -> "Negatives":
         """Those of real rooms and films; what was drawn by formula only teaches."""
@@ -98,10 +124,13 @@ def group_of(file: Path) -> str:
 
 
 def mine(pictures: Iterable[tuple[str, Grey]], size: int, margin: float, seed: int) -> Negatives:
-    """Search pictures, given with the name of their group, for what Haar takes for faces."""
+    """Search pictures, given with the name of their group, for what Haar takes for faces.
+
+    What is the same thing again is left out. Raises ValueError where nothing is found.
+    """
     rng = np.random.default_rng(seed)
     loose = HaarDetector(SMALLEST, scale_step=1.1, neighbours=1)
-    strict = HaarDetector(SMALLEST, scale_step=1.1, neighbours=5)
+    strict = still_detector(VisionSettings())
     side = round(size * (1 + 2 * margin))
     images, groups, found_strict = [], [], []
     for group, picture in pictures:
@@ -116,7 +145,8 @@ def mine(pictures: Iterable[tuple[str, Grey]], size: int, margin: float, seed: i
                 found_strict.append(certain)
     if not images:
         raise ValueError("no false box found in the pictures given")
-    return Negatives(np.stack(images), np.asarray(groups), np.asarray(found_strict), margin)
+    found = Negatives(np.stack(images), np.asarray(groups), np.asarray(found_strict), margin)
+    return found.distinct()
 
 
 def textures(count: int, seed: int) -> Iterator[tuple[str, Grey]]:
@@ -226,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m models.training.negatives", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("folders", type=given.folder, nargs="+")
     parser.add_argument("--out", type=Path, required=True, help="the .npz to write")
     parser.add_argument(
         "--without", action="append", default=[], metavar="WORD",
@@ -247,9 +277,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.size, options.margin, options.seed,
     )  # fmt: skip
     found.save(options.out)
-    held = found.held_out()
-    print(f"{len(found)} boxes from {len(set(found.groups.tolist()))} works; by the device's own")
-    print(f"settings {found.strict.sum()}; held out {held.sum()} ({(held & found.strict).sum()})")
+    for name, part in (("all", found), ("of real pictures and films", found.from_life())):
+        works = len(set(part.groups.tolist()))
+        sure = f"{part.strict.sum()} of them found by the device's own search"
+        print(f"{name}: {len(part)} boxes of {works} works; {sure}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ Attention = Literal["none", "cam", "sam", "cbam"]
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """What can be varied for the ablation; the defaults are the network that ships.
+    """What can be varied; the defaults are the paper's input, and its size as far as it is known.
+
+    Presets say what is made of it: see ``models.training.presets``.
 
     ``widths`` are the filters of the convolutions, ``convolutions`` how many of them are used. A
     2 x 2 max-pool follows each of the first ``pools`` of them, but never the last one.

@@ -14,7 +14,8 @@ class Stage:
     source: a picture is drawn in proportion to its label's count to the power of minus this, so 0
     leaves the source as it is and 1 makes all labels equally frequent. ``rate`` is the highest
     learning rate: it rises over ``warmup`` steps and falls by a half cosine to ``rate_end``.
-    ``smoothing`` spreads that much of each target evenly over the labels.
+    ``smoothing`` spreads that much of each target evenly over the labels. ``clip`` is the most that
+    a weight's gradient may measure (its Euclidean norm); None leaves gradients alone.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Stage:
     balance: float = 0.5
     smoothing: float = 0.05
     weight_decay: float = 1e-3
+    clip: float | None = 2.0
     ema: float = 0.998
     strength: Strength = field(default_factory=Strength)
     validate_every: int = 500
@@ -61,6 +63,9 @@ MILD = Strength(
 )
 """A sick-room's light, noise, blur and hands, each in a fifth of the crops or fewer."""
 
+NIGHT = replace(MILD, infrared=0.06)
+"""The same, and now and then a face by infrared light."""
+
 _FINETUNE = Stage(
     "finetune-80", 80, 1500, ALL, rate=6e-4, ema=0.995, strength=MILD, validate_every=500
 )
@@ -83,8 +88,8 @@ PRESETS = {
     "wide": Preset(
         "the option: as ship, with wider layers behind",
         (
-            Stage("pretrain-80", 80, 5000, WILD, rate=8e-4, strength=MILD),
-            _FINETUNE,
+            Stage("pretrain-80", 80, 5000, WILD, rate=8e-4, strength=NIGHT),
+            replace(_FINETUNE, strength=NIGHT),
         ),
         NetworkConfig(size=80, pools=4, widths=(32, 64, 128, 192, 256, 320)),
     ),
@@ -122,6 +127,7 @@ PRESETS = {
                 balance=0.0,
                 smoothing=0.0,
                 weight_decay=0.0,
+                clip=None,
                 ema=0.0,
                 strength=NONE,
                 validate_every=300,

@@ -29,16 +29,19 @@ from edge_fea.vision.manifest import (
     SelfCheck,
     Training,
 )
+from models.training import arguments as given
 from models.training.convert import Network, to_int8, write
-from models.training.data import REPOSITORY, Crops
+from models.training.data import REPOSITORY, Crops, half_of
+from models.training.experiments import portable
 from models.training.folds import CrossValidation
 from models.training.metrics import fit_temperature, sigmoid, softmax
 from models.training.negatives import Negatives
 from models.training.network import multiply_accumulates
 from models.training.pattern import steadiest_pattern
 from models.training.scores import Predictions, titled
+from models.training.sources import device_crops, of_run
 from models.training.tables import figures_of, report
-from models.training.train import device_crops, load, load_run
+from models.training.train import load_run
 
 TERMS = "research, non-commercial: the terms of the data that the weights were learnt from"
 FALSE_REJECT = 0.005
@@ -62,7 +65,7 @@ def calibration_crops(
 
     Plain crops, equally many from each source: with half of them augmented for dark and bright
     rooms, ranges grew, steps grew coarser, and int8 and float named different labels more often,
-    on augmented crops too (the model card has the figures). A tenth more show no face: with faces
+    on augmented crops too. A tenth more show no face: with faces
     alone the face check's range would end where faces end, and every false box would be cut off to
     the least likely face. A network whose face check nobody reads needs no ``negatives``.
     """
@@ -79,20 +82,27 @@ def calibration_crops(
 
 
 def face_threshold(
-    faces: npt.NDArray[np.float64], false_boxes: npt.NDArray[np.float64]
+    faces: npt.NDArray[np.float64],
+    people: npt.NDArray[np.str_],
+    false_boxes: npt.NDArray[np.float64],
 ) -> FaceCheck:
-    """The threshold that refuses 0.5 % of true faces, chosen on every other one of them.
+    """The threshold that refuses 0.5 % of the true faces of half of the people.
 
-    The rates are of the other half, which the choice has not seen. Both arguments are P(face).
+    The rates are of the other half, whom the choice has not seen. ``faces`` (n,) and
+    ``false_boxes`` are P(face). Of so few people that one half is empty all choose, and the
+    manifest says that nobody was left to measure on.
     """
-    chosen, measured = faces[::2], faces[1::2]
+    chooses = half_of(people)
+    if chooses.all() or not chooses.any():
+        chooses[:] = True
+    chosen, measured = faces[chooses], faces[~chooses]
     # An int8 output has few levels, and the threshold is one of them: rounded down, so that a
     # machine that computes it with other digits does not refuse what stands just on it.
     threshold = math.floor(1e4 * np.quantile(chosen, FALSE_REJECT, method="lower")) / 1e4
     return FaceCheck(
         threshold=threshold,
         false_accept=float((false_boxes >= threshold).mean()),
-        false_reject=float((measured < threshold).mean()),
+        false_reject=float((measured < threshold).mean()) if len(measured) else 0.0,
         false_boxes=len(false_boxes),
         true_faces=len(measured),
     )
@@ -122,7 +132,10 @@ def make(
     seed = int(run["seed"])
     content = to_int8(model, config, calibration)
     network = Network(content, threads=2, mirrored=mirrored)
-    outputs = {n: network.run(device_crops(c, config.size)) for n, c in valid.items() if len(c)}
+    valid = {name: crops for name, crops in valid.items() if len(crops)}
+    if not valid:
+        raise ValueError("nobody is held out: a temperature must be chosen on what was not learnt")
+    outputs = {n: network.run(device_crops(c, config.size)) for n, c in valid.items()}
     held_out = [(o.logits, valid[n].labels) for n, o in outputs.items()]
     if crossvalidated is not None:
         held_out += crossvalidated.kdef_logits()
@@ -131,7 +144,9 @@ def make(
     figures: list[Figure] = []
     for key, output in outputs.items():
         probabilities = {"int8": softmax(output.logits, temperature)}
-        found = Predictions(valid[key].labels, valid[key].people, probabilities)
+        found = Predictions(
+            valid[key].labels, valid[key].people, probabilities, groups=valid[key].groups
+        )
         for title, part in titled(key, found).items():
             lines, scores = report(title, part)
             print("\n".join(lines), end="\n\n", flush=True)
@@ -141,18 +156,20 @@ def make(
     # The device checks what Haar found; FER+ holds hands and drawings that it never would.
     found = [name for name in outputs if name != "ferplus"] or list(outputs)
     faces = sigmoid(np.concatenate([outputs[name].face for name in found]))
+    people = np.concatenate([valid[name].people for name in found])
     negatives = negatives.from_life()
     false = sigmoid(network.run(device_crops(negatives.as_crops(), config.size)).face)
-    check = face_threshold(faces, false[negatives.strict] if negatives.strict.any() else false)
-    loose = float((false < check.threshold).mean())
-    figures.append(
-        Figure(
-            data="Haar's boxes without a face, 1 neighbour and more, works held out",
-            measure="share rejected",
-            value=round(loose, 4),
-            n=len(false),
+    check = face_threshold(faces, people, false)
+    if negatives.strict.any():
+        sure = false[negatives.strict] < check.threshold
+        figures.append(
+            Figure(
+                data="boxes without a face that the device's own search finds, works held out",
+                measure="share rejected",
+                value=round(float(sure.mean()), 4),
+                n=len(sure),
+            )
         )
-    )
 
     pattern = steadiest_pattern(network, config.size, temperature)
     expected = softmax(network.run(pattern[None, ..., None]).logits, temperature)[0]
@@ -170,9 +187,9 @@ def make(
         multiply_accumulates=multiply_accumulates(model),
         figures=figures,
         training=Training(
-            data=[SOURCES.get(source, source) for source in sources],
-            command=f"python -m models.training.train --preset {run['preset']} "
-            f"--fold {run['fold']} --seed {seed} --out RUNS",
+            data=[SOURCES.get(source, f"own pictures: {source}") for source in sources],
+            command=portable(run["command"]),
+            fold=run["fold"],
             seed=seed,
             commit=_commit(),
             framework=f"tensorflow {tf.__version__}, keras {keras.__version__}",
@@ -202,31 +219,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m models.training.quantize",
         description="Turn a trained network with its face head into NAME.tflite (int8, uint8 "
-        "input) and NAME.json (the manifest), measured on the held-out data.",
+        "input) and NAME.json (the manifest), measured on what the run has not learnt from.",
     )
-    parser.add_argument("--run", type=Path, required=True, help="a stage's folder, from train")
+    parser.add_argument(
+        "--run", type=given.folder, required=True, help="a stage's folder, from train"
+    )
     parser.add_argument(
         "--weights", default="last.weights.h5", help="with-face.weights.h5 after face_head"
     )
-    parser.add_argument("--negatives", type=Path, required=True, help="from negatives")
-    parser.add_argument("--cache", type=Path, required=True, help="the cache that train used")
-    parser.add_argument("--name", default="cbam6-80-int8")
-    parser.add_argument("--to", type=Path, default=REPOSITORY / "models")
+    parser.add_argument("--negatives", type=given.file, required=True, help="from negatives")
+    parser.add_argument(
+        "--cache", type=given.outside, required=True, help="the cache that train used"
+    )
+    parser.add_argument("--name", required=True, help="of the two files to write")
+    parser.add_argument(
+        "--to", type=Path, default=REPOSITORY / "models", help="(default: %(default)s)"
+    )
     parser.add_argument(
         "--mirrored", action=argparse.BooleanOptionalAction, default=True,
         help="the device reads each crop mirrored too: twice the time (default: yes)",
     )  # fmt: skip
     parser.add_argument("--calibrate", type=int, default=1000, help="crops for calibration")
     parser.add_argument(
-        "--cross-validated", type=Path, metavar="FOLDER",
+        "--cross-validated", type=given.folder, metavar="FOLDER",
         help="the --out of crossvalidate, whose KDEF figures a network of --fold none carries",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    model, config, run = load_run(options.run, options.weights)
-    train, valid = load({"kdef", "ferplus", "lfw"}, run["fold"], options.cache)
-    negatives = Negatives.read(options.negatives)
-    aside = negatives.held_out()
+    with given.refusing(parser):
+        model, config, run = load_run(options.run, options.weights)
+        train, valid = of_run(run, options.cache)
+        negatives = Negatives.read(options.negatives)
+    aside = negatives.held_out(run["fold"])
     calibration = calibration_crops(
         train, negatives.take(~aside), config.size, options.calibrate, int(run["seed"])
     )

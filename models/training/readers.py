@@ -13,10 +13,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge_fea.config import VisionSettings
 from edge_fea.emotions import LABELS
 from edge_fea.vision.faces import HaarDetector
 from edge_fea.vision.geometry import Box, Grey, face_crop
-from models.training.data import Crops, Picture, collect, one_hot, without_duplicates
+from edge_fea.vision.stills import still_detector
+from models.training.data import MAJORITY, Crops, Picture, collect, one_hot, without_duplicates
 
 KDEF_LABELS = {
     "AN": "angry", "DI": "disgust", "AF": "fear", "HA": "happy",
@@ -55,19 +57,25 @@ FILMS = {".mp4", ".avi", ".mov", ".mkv", ".webm"}
 
 
 class FaceFinder:
-    """The largest face in a picture, by the device's detector.
+    """The largest face in a picture: by the device's own detector, with its default settings.
 
-    ``thorough`` looks again with finer steps where nothing was found: for training, where a half
-    profile that the device would miss still teaches; never for measuring.
+    ``thorough`` takes finer steps, and still finer ones where nothing was found: for training,
+    where a half profile that the device would miss still teaches; never for measuring.
     """
 
-    def __init__(self, minimum: int = 60, thorough: bool = False) -> None:
-        self._detectors = [HaarDetector(minimum, scale_step=1.1, neighbours=5)]
+    def __init__(self, thorough: bool = False) -> None:
+        self.searched = 0
+        """How many pictures were searched."""
+        self._detectors = [still_detector(VisionSettings())]
         if thorough:
-            self._detectors.append(HaarDetector(minimum, scale_step=1.04, neighbours=2))
+            self._detectors = [
+                HaarDetector(60, scale_step=1.1, neighbours=5),
+                HaarDetector(60, scale_step=1.04, neighbours=2),
+            ]
 
     def __call__(self, picture: Grey) -> Box | None:
         """The box, or None."""
+        self.searched += 1
         for detector in self._detectors:
             boxes = detector.search(picture)
             if boxes:
@@ -120,7 +128,7 @@ def read_kdef(
         if crop is not None:
             group = "frontal" if view == "S" else "half"
             rows.append((crop, one_hot(KDEF_LABELS[code]), person, group))
-    return _rows(rows, folder, margin)
+    return _rows(rows, folder, margin, finder)
 
 
 def read_ferplus(folder: Path, part: str) -> Crops:
@@ -128,8 +136,9 @@ def read_ferplus(folder: Path, part: str) -> Crops:
 
     Only pictures whose first choice is one of the seven labels. The votes for the other answers,
     and votes that a single rater of the ten gave, are left out of the target; the rest is made to
-    sum to 1 (Barsoum et al. 2016 drop single votes too). Train is free of repetitions and of
-    whatever valid holds.
+    sum to 1 (Barsoum et al. 2016 drop single votes too). ``groups`` is MAJORITY where the first
+    choice has more than half of all votes but single ones, which is the rule of FER+ itself for
+    its majority labels; else "". Train is free of repetitions and of whatever valid holds.
     """
     crops = _ferplus(folder, part)
     if part == "valid":
@@ -146,9 +155,14 @@ def _ferplus(folder: Path, part: str) -> Crops:
     # A picture on which nobody agreed keeps its single votes.
     agreed = np.where(agreed.sum(axis=1, keepdims=True) > 0, agreed, seven)
     targets = agreed / agreed.sum(axis=1, keepdims=True)
-    count = len(targets)
-    unknown = np.full(count, "")
-    return Crops(images[usable], targets.astype(np.float32), unknown, unknown)
+    kept = np.where(votes[usable] > 1, votes[usable], 0)
+    sure = kept.max(axis=1) > 0.5 * kept.sum(axis=1)
+    return Crops(
+        images[usable],
+        targets.astype(np.float32),
+        np.full(len(targets), ""),
+        np.where(sure, MAJORITY, ""),
+    )
 
 
 def read_lfw(folder: Path) -> Crops:
@@ -167,7 +181,7 @@ def read_lfw(folder: Path) -> Crops:
             continue
         person = file.stem.rsplit("_", 1)[0]
         rows.append((cv2.resize(picture, (176, 176)), one_hot(label), person, ""))
-    crops = _rows(rows, folder, margin=0.0)
+    crops = _rows(rows, folder, 0.0, None)
     return without_duplicates(crops)
 
 
@@ -177,7 +191,8 @@ def read_folder(
     """Any folder with one sub-folder of pictures or films for each label.
 
     The sub-folders are named for the labels (a few common names are understood). A sub-folder of
-    that is taken for a person: label/person/picture. Films give every twentieth frame.
+    that is taken for a person, with all that is below: label/person/picture, or
+    label/person/visit/picture. Films give every twentieth frame.
     """
     finder = FaceFinder(thorough=thorough)
     rows = []
@@ -186,12 +201,13 @@ def read_folder(
         if label is None:
             continue
         for file in sorted(part.rglob("*")):
-            person = file.parent.name if file.parent != part else ""
+            below = file.relative_to(part).parts
+            person = below[0] if len(below) > 1 else ""
             for grey, shown in _pictures(file, channels):
                 crop = _crop(finder, grey, shown, size, margin)
                 if crop is not None:
                     rows.append((crop, one_hot(label), person, file.stem))
-    return _rows(rows, folder, margin)
+    return _rows(rows, folder, margin, finder)
 
 
 def read_ravdess(
@@ -214,7 +230,7 @@ def read_ravdess(
             crop = _crop(finder, grey, shown, size, margin)
             if crop is not None:
                 rows.append((crop, one_hot(label), f"actor{fields[6]}", file.stem))
-    return _rows(rows, folder, margin)
+    return _rows(rows, folder, margin, finder)
 
 
 def frames(file: Path, skip: int = FRAME_SKIP) -> Iterator[Grey]:
@@ -266,9 +282,15 @@ def _crop(
 
 
 def _rows(
-    rows: list[tuple[Picture, npt.NDArray[np.float32], str, str]], folder: Path, margin: float
+    rows: list[tuple[Picture, npt.NDArray[np.float32], str, str]],
+    folder: Path,
+    margin: float,
+    finder: FaceFinder | None,
 ) -> Crops:
     if not rows:
         raise ValueError(f"no labelled face found in {folder}")
+    if finder is not None:
+        # Accuracies are of these only: how many they are of belongs beside them.
+        print(f"{folder.name}: a face found in {len(rows)} of {finder.searched} pictures")
     images, targets, people, groups = zip(*rows, strict=True)
     return collect(images, targets, people, groups, margin)

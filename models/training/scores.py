@@ -1,13 +1,14 @@
 """What is said of a network on one set of pictures: all measures, with intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_fea.emotions import LABELS
+from models.training.data import MAJORITY
 from models.training.metrics import (
     Bootstrap,
     Floats,
@@ -28,8 +29,9 @@ from models.training.metrics import (
 PAPER_FIVE = ("angry", "disgust", "fear", "happy", "neutral")
 """The classes that the paper scores on KDEF and RAVDESS."""
 
+MAJORITY_LABEL = "FER+ valid, majority label"
 SETS = {
-    "ferplus": "FER+ valid, majority label",
+    "ferplus": "FER+ valid, label with most votes",
     "lfw": "LFW expressions, people held out",
     "frontal": "KDEF frontal, people held out",
     "half": "KDEF half profile, people held out",
@@ -48,24 +50,42 @@ class Predictions:
     people: npt.NDArray[np.str_]
     probabilities: Mapping[str, Floats]
     classes: tuple[str, ...] = LABELS
+    groups: npt.NDArray[np.str_] | None = None
+    """(n,): free, as in Crops."""
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> "Predictions":
+        """Some of the pictures."""
+        return replace(
+            self,
+            truth=self.truth[chosen],
+            people=self.people[chosen],
+            probabilities={name: p[chosen] for name, p in self.probabilities.items()},
+            groups=None if self.groups is None else self.groups[chosen],
+        )
 
     def of(self, classes: Sequence[str]) -> "Predictions":
         """The pictures of some classes only, the probabilities renormalised over these."""
         chosen = [self.classes.index(label) for label in classes]
-        inside = np.isin(self.truth, chosen)
-        kept = {name: p[inside][:, chosen] for name, p in self.probabilities.items()}
-        return Predictions(
-            np.asarray([chosen.index(label) for label in self.truth[inside]], np.int64),
-            self.people[inside],
-            {name: p / p.sum(axis=1, keepdims=True) for name, p in kept.items()},
-            tuple(classes),
+        inside = self.where(np.isin(self.truth, chosen))
+        kept = {name: p[:, chosen] for name, p in inside.probabilities.items()}
+        return replace(
+            inside,
+            truth=np.asarray([chosen.index(label) for label in inside.truth], np.int64),
+            probabilities={name: p / p.sum(axis=1, keepdims=True) for name, p in kept.items()},
+            classes=tuple(classes),
         )
 
 
 def titled(key: str, predictions: Predictions) -> dict[str, Predictions]:
-    """A set under its title; KDEF's frontal pictures once more for the paper's five classes."""
+    """A set under its title, and the parts of it that are scored too.
+
+    Of KDEF's frontal pictures the paper's five classes; of FER+ those with a majority label.
+    """
     title = SETS.get(key, key)
     found = {title: predictions}
+    agreed = None if predictions.groups is None else predictions.groups == MAJORITY
+    if agreed is not None and agreed.any():
+        found[MAJORITY_LABEL] = predictions.where(agreed)
     if key == "frontal" and set(PAPER_FIVE) < set(predictions.classes):
         found[f"{title}, the paper's five classes"] = predictions.of(PAPER_FIVE)
     return found

@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from models.training import arguments as given
 from models.training.network import NetworkConfig, build
-from models.training.train import load_run, widths_of
+from models.training.train import load_run
 
 DESCRIPTION = """
 Copies filters of a trained network until its layers have the widths that are asked for, and shares
@@ -33,9 +34,11 @@ def parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    new.add_argument("--run", type=Path, required=True, help="a stage's folder, from train")
+    new.add_argument("--run", type=given.folder, required=True, help="a stage's folder, from train")
     new.add_argument("--weights", default="last.weights.h5", help="in RUN (default: %(default)s)")
-    new.add_argument("--widths", required=True, help="filters of the convolutions")
+    new.add_argument(
+        "--widths", type=given.widths, required=True, help="filters of the convolutions"
+    )
     new.add_argument("--out", type=Path, required=True, help="the file to write (.weights.h5)")
     new.add_argument(
         "--noise", type=float, default=0.05,
@@ -118,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_args(arguments)
     source, config, _ = load_run(options.run, options.weights)
     try:
-        wider = widen(source, config, widths_of(options.widths), options.noise, options.seed)
+        wider = widen(source, config, options.widths, options.noise, options.seed)
     except ValueError as error:
         parser().error(str(error))
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -17,7 +18,18 @@ pytest.importorskip(
 )
 
 from edge_fea.vision.manifest import Manifest
-from models.training import ablation, crossvalidate, data, evaluate, folds, quantize, train
+from models.training import (
+    ablation,
+    crossvalidate,
+    data,
+    evaluate,
+    experiments,
+    face_head,
+    folds,
+    negatives,
+    quantize,
+    train,
+)
 from models.training.experiments import read
 from models.training.network import build
 from models.training.presets import PRESETS, Preset
@@ -130,11 +142,18 @@ def test_a_network_of_everybody_carries_the_cross_validated_figures(
     assert not any("people held out" in f.data and "KDEF frontal" in f.data
                    for f in manifest.figures)  # fmt: skip
     # What the network itself can be measured on stands there once.
-    assert sum("FER+" in f.data and f.measure == "accuracy" for f in manifest.figures) == 1
+    assert sum(f.data == "FER+ valid, majority label" and f.measure == "accuracy"
+               for f in manifest.figures) == 1  # fmt: skip
 
+
+def test_a_network_is_scored_on_the_people_whom_its_manifest_leaves_out(
+    place: Path, crossvalidated: Path
+) -> None:
+    common = ["--cache", str(place / "cache")]
+    fold = crossvalidated / "fold0"
     evaluate.main([
-        "--manifest", str(place / "made" / "tiny.json"), "--fold", "0",
-        "--run", str(stage), "--weights", "last.weights.h5",
+        "--manifest", str(fold / "fold-int8.json"),
+        "--run", str(fold / "train"), "--weights", "last.weights.h5",
         "--negatives", str(place / "negatives.npz"), "--classes", "happy,sad,neutral",
         "--figures", str(place / "figures"), "--json", str(place / "figures.json"),
         "--log", str(place / "log.csv"), *common,
@@ -146,7 +165,7 @@ def test_a_network_of_everybody_carries_the_cross_validated_figures(
     assert {file.name for file in (place / "figures").iterdir()} == {
         "confusion.svg", "reliability.svg", "roc.svg",
     }  # fmt: skip
-    assert read(place / "log.csv")[-1]["what"] == "evaluate tiny"
+    assert read(place / "log.csv")[-1]["what"] == "evaluate fold-int8"
     assert "frontal_int8=" in read(place / "log.csv")[-1]["figures"]
 
 
@@ -168,6 +187,63 @@ def test_own_pictures_alone_train_a_network_and_a_tenth_of_the_people_is_held_ou
     (row,) = read(tmp_path / "log.csv")
     assert "wards=" in row["figures"]
     assert str(tmp_path) not in row["command"]
+    # Eleven people to learn from, one to be measured on; what is the same picture counts once.
+    stage = tmp_path / "out" / "train"
+    assert json.loads((stage / "run.json").read_text())["sources"] == {"wards": 11}
+
+    # The rest of the way knows these pictures too, and no others.
+    drawn_walls(60).save(tmp_path / "walls.npz")
+    shared = ["--run", str(stage), "--negatives", str(tmp_path / "walls.npz")]
+    shared += ["--cache", str(tmp_path / "cache")]
+    face_head.main([*shared, "--count", "20", "--steps", "2"])
+    quantize.main([*shared, "--name", "wards", "--to", str(tmp_path)])
+    manifest = Manifest.read(tmp_path / "wards.json")
+    assert manifest.training.data == ["own pictures: wards"]
+    assert "--folder wards=" in manifest.training.command
+    assert str(tmp_path) not in manifest.training.command
+    assert {figure.data for figure in manifest.figures if figure.measure == "accuracy"} == {"wards"}
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "message"),
+    [
+        (train, "--stage nonsense", "no stage 'nonsense'"),
+        (train, "--share kdef=abc", "NAME=WEIGHT such as kdef=0.3"),
+        (train, "--share wrds=0.5", "no source wrds: there are kdef, ferplus, lfw"),
+        (train, "--share kdef=0 --share ferplus=0 --share lfw=0", "every --share is 0"),
+        (train, "--folder wards=.", "Give --share wards=WEIGHT"),
+        (train, "--folder wards=/nowhere", "no folder /nowhere"),
+        (train, "--widths a,b", "whole numbers such as 32,64,96"),
+        (train, "--convolutions 9", "invalid choice: 9"),
+        (train, "--start nowhere.weights.h5", "no file nowhere"),
+        (train, "--cache models", "lies inside the repository"),
+        (crossvalidate, "--folds 9", "of 0 to 4"),
+        (evaluate, "--manifest pyproject.toml --classes angry,foo", "two or more of angry,disgust"),
+        (evaluate, "--manifest pyproject.toml", "manifest pyproject.toml"),
+        (quantize, "--run nowhere", "no folder nowhere"),
+        (negatives, "nowhere --out x.npz", "no folder nowhere"),
+        (experiments, "nowhere", "no folder nowhere"),
+    ],
+)  # fmt: skip
+def test_wrong_words_are_refused_in_a_line(
+    module: ModuleType, words: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ["--out", str(tmp_path / "out")] if module is train else []
+    with pytest.raises(SystemExit) as refused:
+        module.main([*words.split(), *out])
+    assert refused.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_one_out_is_for_one_fold(place: Path, tmp_path: Path, capsys) -> None:
+    words = ["--preset", "tiny", "--out", str(tmp_path / "out"), "--cache", str(place / "cache")]
+    words += ["--log", str(tmp_path / "log.csv"), "--steps", "1"]
+    train.main([*words, "--fold", "0"])
+    before = (tmp_path / "out" / "train" / "run.json").read_text()
+    with pytest.raises(SystemExit):
+        train.main([*words, "--fold", "1"])
+    assert "belongs to another run (fold 0, not 1)" in capsys.readouterr().err
+    assert (tmp_path / "out" / "train" / "run.json").read_text() == before
 
 
 def test_the_ablation_measures_each_row_and_does_none_twice(place: Path) -> None:

@@ -1,5 +1,6 @@
 """Readers on real files: pictures and films of a face, in the folders that people keep."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -7,9 +8,11 @@ import numpy as np
 import pytest
 
 from edge_fea.emotions import LABELS
+from models.training.data import MAJORITY, cached
 from models.training.readers import (
     FaceFinder,
     frames,
+    read_ferplus,
     read_folder,
     read_grey,
     read_kdef,
@@ -90,7 +93,7 @@ def test_the_largest_face_is_taken(portrait: np.ndarray) -> None:
     beside = np.full((381, 281 + small.shape[1]), 128, np.uint8)
     beside[:, :281] = grey
     beside[: small.shape[0], 281:] = small
-    box = FaceFinder(minimum=40)(beside)
+    box = FaceFinder()(beside)
     assert box is not None
     assert box.x + box.width < 281
 
@@ -108,3 +111,43 @@ def test_what_is_no_picture_and_no_film_is_named(tmp_path: Path) -> None:
         read_grey(broken)
     with pytest.raises(ValueError, match=r"broken\.mp4 is not a film"):
         list(frames(broken.rename(tmp_path / "broken.mp4")))
+
+
+def test_a_person_is_the_folder_below_the_label_whatever_lies_below(
+    tmp_path: Path, portrait: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "happy" / "P017" / "visit 2" / "a.png", portrait)
+    write(tmp_path / "happy" / "P018" / "b.png", portrait)
+    write(tmp_path / "happy" / "P018" / "wall.png", np.full((200, 200, 3), 90, np.uint8))
+    assert read_folder(tmp_path, 48, 0.0).people.tolist() == ["P017", "P018"]
+    assert "a face found in 2 of 3 pictures" in capsys.readouterr().out
+
+
+def test_a_ferplus_label_has_a_majority_by_the_rule_of_ferplus(tmp_path: Path) -> None:
+    # neutral happy surprise sad angry disgust fear contempt unknown not-a-face
+    votes = [
+        [6, 4, 0, 0, 0, 0, 0, 0, 0, 0],
+        [5, 5, 0, 0, 0, 0, 0, 0, 0, 0],
+        [4, 1, 1, 1, 1, 0, 0, 2, 0, 0],  # single votes do not count: 4 of 6
+        [4, 0, 0, 3, 0, 0, 0, 0, 3, 0],
+    ]
+    images = np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((1, 48, 48), np.uint8)
+    for part in ("train", "valid"):
+        np.savez(tmp_path / f"{part}.npz", images=images, votes=np.asarray(votes, np.uint8))
+    crops = read_ferplus(tmp_path, "valid")
+    assert (crops.groups == MAJORITY).tolist() == [True, False, True, False]
+
+
+def test_a_cache_is_of_the_files_that_are_there(tmp_path: Path, portrait: np.ndarray) -> None:
+    source, cache = tmp_path / "data", tmp_path / "cache"
+
+    def crops() -> int:
+        return len(cached(cache, "own", source, lambda: read_folder(source, 48, 0.0)))
+
+    write(source / "happy" / "P1" / "a.png", portrait)
+    assert crops() == 1
+    write(source / "sad" / "P1" / "b.png", portrait)
+    assert crops() == 2
+    shutil.rmtree(source)
+    with pytest.raises(FileNotFoundError, match="EDGE_FEA_DATA"):
+        crops()

@@ -17,16 +17,28 @@ from edge_fea.vision.manifest import Manifest
 from models.training import train
 from models.training.augment import augment
 from models.training.convert import Network, to_int8
-from models.training.data import collect, fold_of, without_duplicates
+from models.training.data import collect, fold_of, half_of, without_duplicates
 from models.training.evaluate import classify
 from models.training.face_head import train_head
 from models.training.loop import Batches, Trainer
-from models.training.negatives import group_of
-from models.training.network import NetworkConfig, build, copy_weights, normalise
+from models.training.negatives import Negatives, group_of
+from models.training.network import (
+    NetworkConfig,
+    build,
+    channel_attention,
+    copy_weights,
+    normalise,
+    spatial_attention,
+)
 from models.training.pattern import check_pattern
+from models.training.presets import PRESETS
 from models.training.quantize import calibration_crops, face_threshold, make
-from models.training.train import device_crops, validator
+from models.training.sources import device_crops
+from models.training.train import validator
 from tests.models.tiny import SIZE, STAGE, TINY, drawn_faces, drawn_walls
+
+WHERE = [(2, 2), (74, 40), (57, 50), (110, 74), (135, 74)]
+GREYS = [35, 173, 76, 104, 175]
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -55,8 +67,8 @@ def test_int8_file_runs_in_the_devices_classifier_and_agrees_with_float(trained,
     model = trained[0].model
     walls = drawn_walls(80)
     train, valid = drawn_faces(140, seed=1), {"ferplus": drawn_faces(70, seed=2)}
-    train_head(model, [train], walls, count=320, seed=1, steps=300)
-    run = {"preset": "ship", "seed": 3, "fold": "none"}
+    train_head(model, [train], walls, count=640, seed=1, steps=900)
+    run = {"seed": 3, "fold": "none", "command": "python -m models.training.train --out RUNS"}
     calibration = calibration_crops({"drawn": train}, walls, SIZE, count=40, seed=1)
     manifest = make(model, TINY, run, ["drawn"], calibration, valid, walls, "tiny", tmp_path)
 
@@ -135,6 +147,20 @@ def test_a_run_refuses_the_state_of_another(tmp_path: Path):
     trainer.run(batches, lambda _: {"score": 0.0}, lambda _: None)
     with pytest.raises(ValueError, match="belongs to another run"):
         Trainer(build(TINY), stage, tmp_path, seed=2).resume()
+    with pytest.raises(ValueError, match="fold None, not 1"):
+        Trainer(build(TINY), stage, tmp_path, seed=1, told={"fold": "1"}).resume()
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_every_stage_of_every_preset_takes_a_step(name: str, tmp_path: Path):
+    for stage in PRESETS[name].stages:
+        first = replace(stage.quick(1), size=SIZE, shares={"drawn": 1.0}, batch=4)
+        trainer = Trainer(build(TINY), first, tmp_path / stage.name, seed=1)
+        before = trainer.model.get_weights()
+        batches = Batches({"drawn": drawn_faces(14, seed=1)}, first, 1)
+        trainer.run(batches, lambda _: {"score": 0.0}, lambda _: None)
+        after = trainer.model.get_weights()
+        assert any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 def test_default_network_has_the_published_size():
@@ -150,6 +176,42 @@ def test_every_attention_gives_seven_logits_and_a_map_only_with_spatial(attentio
     assert ("attention" in outputs) == (attention in ("sam", "cbam"))
 
 
+def test_channel_attention_is_equations_1_3_and_4():
+    rng = np.random.default_rng(1)
+    features = rng.normal(size=(2, 3, 3, 8)).astype(np.float32)
+    crop = tf.keras.Input((3, 3, 8))
+    model = tf.keras.Model(crop, channel_attention(crop, reduction=4))
+    weights = [rng.normal(size=w.shape).astype(np.float32) for w in model.get_weights()]
+    model.set_weights(weights)
+    first, bias1, second, bias2 = (np.squeeze(w) for w in weights)
+
+    def mlp(pooled: np.ndarray) -> np.ndarray:
+        return np.maximum(pooled @ first + bias1, 0) @ second + bias2
+
+    score = mlp(features.mean(axis=(1, 2))) + mlp(features.max(axis=(1, 2)))
+    expected = features / (1 + np.exp(-score))[:, None, None, :]
+    np.testing.assert_allclose(model(features), expected, atol=1e-5)
+
+
+def test_spatial_attention_is_equations_2_5_and_6():
+    rng = np.random.default_rng(1)
+    features = rng.normal(size=(1, 5, 5, 6)).astype(np.float32)
+    crop = tf.keras.Input((5, 5, 6))
+    model = tf.keras.Model(crop, spatial_attention(crop))
+    kernel = rng.normal(size=(7, 7, 2, 1)).astype(np.float32)
+    model.set_weights([kernel, np.array([0.3], np.float32)])
+    pools = np.stack([features[0].mean(axis=-1), features[0].max(axis=-1)], axis=-1)
+    padded = np.pad(pools, ((3, 3), (3, 3), (0, 0)))
+    score = [
+        [np.sum(padded[y : y + 7, x : x + 7] * kernel[..., 0]) + 0.3 for x in range(5)]
+        for y in range(5)
+    ]
+    expected = 1 / (1 + np.exp(-np.array(score)))
+    weighted, places = model(features)
+    np.testing.assert_allclose(places[0, ..., 0], expected, atol=1e-5)
+    np.testing.assert_allclose(weighted[0], features[0] * expected[..., None], atol=1e-5)
+
+
 def test_weights_carry_over_to_another_input_size_with_gap_only():
     larger = replace(TINY, size=48)
     copy_weights(build(TINY), build(larger))
@@ -159,7 +221,7 @@ def test_weights_carry_over_to_another_input_size_with_gap_only():
 
 def test_every_option_about_the_network_is_heeded():
     words = "--convolutions 4 --attention cam --head flatten --channels 3 --pools 2"
-    options = train.parser().parse_args(["--out", "runs", *words.split(), "--widths", "8,8,8,8"])
+    options = train.parser().parse_args(["--out", "../runs", *words.split(), "--widths", "8,8,8,8"])
     assert train._network(NetworkConfig(), options) == NetworkConfig(
         convolutions=4, attention="cam", head="flatten", channels=3, pools=2, widths=(8, 8, 8, 8)
     )
@@ -212,11 +274,40 @@ def test_folds_are_by_person_equal_and_balanced_by_sex():
 
 
 def test_the_face_threshold_lies_just_below_a_level_that_int8_can_give():
-    levels = np.repeat(np.array([0.2, 0.41560002, 0.9]), (1, 99, 300))
-    check = face_threshold(np.repeat(levels, 2), np.array([0.1, 0.5]))
+    people = np.asarray([f"P{number}" for number in range(800)])
+    chooses = half_of(people)
+    faces = np.full(800, 0.9)
+    # A quarter of those who choose stand on the level, one of them below it.
+    faces[np.flatnonzero(chooses)[:100]] = 0.41560002
+    faces[np.flatnonzero(chooses)[0]] = 0.2
+    faces[np.flatnonzero(~chooses)[:2]] = 0.4
+    check = face_threshold(faces, people, np.array([0.1, 0.5]))
     assert check.threshold == 0.4156
     assert (check.false_accept, check.false_boxes) == (0.5, 2)
-    assert check.false_reject == pytest.approx(1 / 400)
+    assert check.true_faces == (~chooses).sum()
+    assert check.false_reject == pytest.approx(2 / check.true_faces)
+
+
+def test_nobody_both_chooses_the_face_threshold_and_is_counted():
+    people = np.asarray(["P1"] * 5 + ["P2"] * 5)
+    for name in ("P1", "P2"):
+        assert len(set(half_of(people)[people == name].tolist())) == 1
+    alone = face_threshold(np.full(3, 0.9), np.asarray(["P1"] * 3), np.array([0.1]))
+    assert (alone.threshold, alone.true_faces) == (0.9, 0)
+
+
+def test_each_work_is_held_out_from_one_fold_and_its_repetitions_are_one():
+    walls = drawn_walls(50)
+    held = np.sum([walls.held_out(str(fold)) for fold in range(5)], axis=0)
+    assert held.tolist() == [1] * 50
+    twice = Negatives(
+        np.concatenate([walls.images[:6], walls.images[:6]]),
+        np.concatenate([walls.groups[:6], walls.groups[:6]]),
+        np.arange(12) >= 6, walls.margin,
+    )  # fmt: skip
+    distinct = twice.distinct()
+    assert len(distinct) == 6
+    assert distinct.strict.all(), "what the device finds stays"
 
 
 def test_variants_of_one_wallpaper_are_one_group():
@@ -227,6 +318,6 @@ def test_variants_of_one_wallpaper_are_one_group():
 
 def test_the_check_pattern_is_the_same_everywhere():
     pattern = check_pattern(148)
-    assert pattern.shape == (148, 148)
-    assert pattern.dtype == np.uint8
-    assert 60 < pattern.std() + pattern.mean() < 255
+    assert (pattern.shape, pattern.dtype) == ((148, 148), np.uint8)
+    # A corner, a cheek, an eye, the mouth, the chin.
+    assert [int(pattern[row, column]) for row, column in WHERE] == GREYS
