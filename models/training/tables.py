@@ -16,6 +16,9 @@ MEASURES = {
     "calibration": "calibration error",
 }
 
+FEW = 20
+"""Of fewer pictures than these, shares of a class say next to nothing."""
+
 
 def percent(share: Interval) -> str:
     """A share such as "86.4 % (80.1 to 91.2)"; a dash where there is none."""
@@ -77,11 +80,14 @@ def overview(scores: Mapping[str, Score]) -> list[str]:
 
 
 def by_class(scores: Mapping[str, Score]) -> list[str]:
-    """A row for each class; a column for each measure and name."""
+    """A row for each class; a column for each measure and name, where there are FEW or more."""
     head = ["class", "n"]
     head += [f"{what} {name}" for what in ("recall", "precision", "AUC") for name in scores]
     rows = []
     for place, one in enumerate(next(iter(scores.values())).classes):
+        if 0 < one.n < FEW:
+            rows.append([one.label, str(one.n), *["too few"] * (len(head) - 2)])
+            continue
         each = [found.classes[place] for found in scores.values()]
         rows.append(
             [
@@ -99,6 +105,7 @@ def figures_of(score: Score, what: str) -> list[Figure]:
     """A score as lines of a manifest; what has no value has no line."""
     measures = {
         "accuracy": score.accuracy,
+        "precision, mean over the classes": score.precision,
         "balanced accuracy": score.balanced,
         "area under the ROC curve": score.area,
         "expected calibration error": score.calibration,

@@ -170,3 +170,11 @@ def test_the_report_has_both_networks_and_their_difference() -> None:
     assert {figure.measure for figure in figures_of(scores["int8"], "Drawn")} >= {
         "accuracy", "balanced accuracy", "expected calibration error",
     }  # fmt: skip
+
+
+def test_a_class_of_few_pictures_has_no_shares() -> None:
+    seen = drawn()
+    some = seen.where((seen.truth != 0) | (np.cumsum(seen.truth == 0) <= 3))
+    lines = report("Drawn", some)[0]
+    row = next(line for line in lines if line.startswith(f"| {LABELS[0]} | 3 |"))
+    assert set(row.split(" | ")[2:]) == {"too few", "too few |"}
