@@ -161,10 +161,11 @@ def share_of(people: npt.NDArray[np.str_], percent: int) -> npt.NDArray[np.bool_
 def half_of(people: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
     """A mask (n,) of about half of the people, always the same; a picture of nobody known is one.
 
-    For what is chosen on some of those held out and measured on the others.
+    For what is chosen on some of those held out and measured on the others. Another lot than
+    ``share_of``'s, which has chosen who is held out.
     """
     names = np.where(people == "", picture_names(len(people)), people)
-    return share_of(names, 50)
+    return share_of(np.char.add("half of ", names), 50)
 
 
 def picture_names(count: int) -> npt.NDArray[np.str_]:

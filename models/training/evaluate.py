@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edge_fea.emotions import LABELS
 from edge_fea.vision.classifier import Classifier
 from models.training import arguments as given
-from models.training.data import Crops, half_of
+from models.training.data import Crops
 from models.training.experiments import LOG, append, command_line, evaluation_row
 from models.training.figures import draw_all
 from models.training.metrics import share_interval, softmax
@@ -95,18 +95,13 @@ def face_check_lines(
     people: npt.NDArray[np.str_],
     negatives: Negatives,
 ) -> list[str]:
-    """What the face check does to true faces, P(face) (n,), and to false boxes kept aside.
-
-    Of the faces only those of ``people`` (n,) who did not choose the threshold.
-    """
+    """What the face check does to true faces, P(face) (n,) of ``people``, and to false boxes."""
     check = classifier.manifest.face_check
     if check is None:
         return []
     aside = negatives.take(negatives.held_out(classifier.manifest.training.fold)).from_life()
     _, false = classify(classifier, aside.as_crops())
     passed = share_interval(false >= check.threshold, aside.groups)
-    counted = ~half_of(people)
-    faces, people = faces[counted], people[counted]
     refused = share_interval(faces < check.threshold, people)
     works = len(set(aside.groups.tolist()))
     lines = [

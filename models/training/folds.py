@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_fea.vision.manifest import Figure
-from models.training.data import FOLDS, MAJORITY, half_of, picture_names
+from models.training.data import FOLDS, MAJORITY, picture_names
+from models.training.face_threshold import refused_by_others
 from models.training.figures import draw_all
 from models.training.metrics import (
     Floats,
@@ -115,8 +116,8 @@ class CrossValidation:
     def face_check(self) -> dict[str, tuple[Interval, int]]:
         """The shares of false boxes and of true faces that the five checks refuse, and of how many.
 
-        Each work is held out from one of the five. A check's threshold was chosen on half of the
-        people held out: the others are counted. Those of LFW are the same for all five.
+        Each work is held out from one of the five. True faces are judged by what the other half
+        of the people chose. Those of LFW are the same for all five.
         """
         false, strict, works = [], [], []
         faces: dict[str, list[npt.NDArray[np.bool_]]] = {"KDEF": [], "LFW": []}
@@ -126,18 +127,17 @@ class CrossValidation:
             strict.append(fold["false.strict"])
             works.append(fold["false.groups"])
             everybody = np.concatenate([fold[f"{name}.people"] for name in FACE_SETS])
-            counted = ~half_of(everybody)
-            refused = np.concatenate([fold[f"{name}.face"] for name in FACE_SETS])
-            refused = refused < fold["threshold"]
-            lfw = np.arange(len(everybody)) < len(fold["lfw.people"])
-            for name, part in (("LFW", lfw & counted), ("KDEF", ~lfw & counted)):
+            sure = np.concatenate([fold[f"{name}.face"] for name in FACE_SETS])
+            refused = refused_by_others(sure, everybody)
+            lfw = np.arange(len(refused)) < len(fold["lfw.people"])
+            for name, part in (("LFW", lfw), ("KDEF", ~lfw)):
                 faces[name].append(refused[part])
-                people[name].append(everybody[part])
-        refusals, groups, sure = (np.concatenate(each) for each in (false, works, strict))
+                people[name].append(everybody[: len(part)][part])
+        refusals, groups, found = (np.concatenate(each) for each in (false, works, strict))
         boxes = "boxes without a face, works held out, cross-validated"
         shares = {
             f"Haar's {boxes}": (refusals, groups, len(refusals)),
-            f"the device's own {boxes}": (refusals[sure], groups[sure], int(sure.sum())),
+            f"the device's own {boxes}": (refusals[found], groups[found], int(found.sum())),
             **{
                 f"true faces of {name}, people held out": (
                     np.concatenate(faces[name]), np.concatenate(people[name]), count

@@ -3,7 +3,6 @@
 import argparse
 import base64
 import hashlib
-import math
 import os
 import subprocess
 import zlib
@@ -16,12 +15,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import cv2
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from edge_fea.emotions import LABELS
 from edge_fea.vision.manifest import (
-    FaceCheck,
     Figure,
     Manifest,
     NetworkInput,
@@ -31,8 +28,9 @@ from edge_fea.vision.manifest import (
 )
 from models.training import arguments as given
 from models.training.convert import Network, to_int8, write
-from models.training.data import REPOSITORY, Crops, half_of
+from models.training.data import REPOSITORY, Crops
 from models.training.experiments import portable
+from models.training.face_threshold import face_check
 from models.training.folds import CrossValidation
 from models.training.metrics import fit_temperature, sigmoid, softmax
 from models.training.negatives import Negatives
@@ -44,7 +42,6 @@ from models.training.tables import figures_of, report
 from models.training.train import load_run
 
 TERMS = "research, non-commercial: the terms of the data that the weights were learnt from"
-FALSE_REJECT = 0.005
 TOLERANCE = 0.05
 SOURCES = {
     "ferplus": "FER2013 with FER+ votes, train",
@@ -79,33 +76,6 @@ def calibration_crops(
         chosen = negatives.take(rng.permutation(len(negatives))[: max(1, count // 10)])
         found.append(device_crops(chosen.as_crops(), size, channels))
     return np.concatenate(found)
-
-
-def face_threshold(
-    faces: npt.NDArray[np.float64],
-    people: npt.NDArray[np.str_],
-    false_boxes: npt.NDArray[np.float64],
-) -> FaceCheck:
-    """The threshold that refuses 0.5 % of the true faces of half of the people.
-
-    The rates are of the other half, whom the choice has not seen. ``faces`` (n,) and
-    ``false_boxes`` are P(face). Of so few people that one half is empty all choose, and the
-    manifest says that nobody was left to measure on.
-    """
-    chooses = half_of(people)
-    if chooses.all() or not chooses.any():
-        chooses[:] = True
-    chosen, measured = faces[chooses], faces[~chooses]
-    # An int8 output has few levels, and the threshold is one of them: rounded down, so that a
-    # machine that computes it with other digits does not refuse what stands just on it.
-    threshold = math.floor(1e4 * np.quantile(chosen, FALSE_REJECT, method="lower")) / 1e4
-    return FaceCheck(
-        threshold=threshold,
-        false_accept=float((false_boxes >= threshold).mean()),
-        false_reject=float((measured < threshold).mean()) if len(measured) else 0.0,
-        false_boxes=len(false_boxes),
-        true_faces=len(measured),
-    )
 
 
 def make(
@@ -159,7 +129,7 @@ def make(
     people = np.concatenate([valid[name].people for name in found])
     negatives = negatives.from_life()
     false = sigmoid(network.run(device_crops(negatives.as_crops(), config.size)).face)
-    check = face_threshold(faces, people, false)
+    check = face_check(faces, people, false)
     if negatives.strict.any():
         sure = false[negatives.strict] < check.threshold
         figures.append(

@@ -17,7 +17,7 @@ from edge_fea.vision.manifest import Manifest
 from models.training import train
 from models.training.augment import augment
 from models.training.convert import Network, to_int8
-from models.training.data import collect, fold_of, half_of, without_duplicates
+from models.training.data import collect, fold_of, without_duplicates
 from models.training.evaluate import classify
 from models.training.face_head import train_head
 from models.training.loop import Batches, Trainer
@@ -30,7 +30,7 @@ from models.training.network import (
 )
 from models.training.pattern import check_pattern
 from models.training.presets import PRESETS
-from models.training.quantize import calibration_crops, face_threshold, make
+from models.training.quantize import calibration_crops, make
 from models.training.sources import device_crops
 from models.training.train import predict, validator
 from tests.models.tiny import SIZE, STAGE, TINY, drawn_faces, drawn_walls
@@ -221,29 +221,6 @@ def test_folds_are_by_person_equal_and_balanced_by_sex():
         names = set(people[folds == fold].tolist())
         assert sum(name.startswith("F") for name in names) == 6
         assert len(names) == 12
-
-
-def test_the_face_threshold_lies_just_below_a_level_that_int8_can_give():
-    people = np.asarray([f"P{number}" for number in range(800)])
-    chooses = half_of(people)
-    faces = np.full(800, 0.9)
-    # A quarter of those who choose stand on the level, one of them below it.
-    faces[np.flatnonzero(chooses)[:100]] = 0.41560002
-    faces[np.flatnonzero(chooses)[0]] = 0.2
-    faces[np.flatnonzero(~chooses)[:2]] = 0.4
-    check = face_threshold(faces, people, np.array([0.1, 0.5]))
-    assert check.threshold == 0.4156
-    assert (check.false_accept, check.false_boxes) == (0.5, 2)
-    assert check.true_faces == (~chooses).sum()
-    assert check.false_reject == pytest.approx(2 / check.true_faces)
-
-
-def test_nobody_both_chooses_the_face_threshold_and_is_counted():
-    people = np.asarray(["P1"] * 5 + ["P2"] * 5)
-    for name in ("P1", "P2"):
-        assert len(set(half_of(people)[people == name].tolist())) == 1
-    alone = face_threshold(np.full(3, 0.9), np.asarray(["P1"] * 3), np.array([0.1]))
-    assert (alone.threshold, alone.true_faces) == (0.9, 0)
 
 
 def test_each_work_is_held_out_from_one_fold_and_its_repetitions_are_one():
