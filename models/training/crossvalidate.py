@@ -124,8 +124,7 @@ def write_predictions(folder: Path, stage: Path, fold: int, cache: Path, negativ
             f"{name}.float": logits,
             f"{name}.face": faces,
         }
-    aside = Negatives.read(negatives)
-    aside = aside.take(aside.held_out(str(fold))).from_life()
+    aside = Negatives.read(negatives).to_measure(str(fold))
     kept |= {
         "false.face": classify(classifier, aside.as_crops())[1],
         "false.strict": aside.strict,

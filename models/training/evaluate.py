@@ -99,7 +99,7 @@ def face_check_lines(
     check = classifier.manifest.face_check
     if check is None:
         return []
-    aside = negatives.take(negatives.held_out(classifier.manifest.training.fold)).from_life()
+    aside = negatives.to_measure(classifier.manifest.training.fold)
     _, false = classify(classifier, aside.as_crops())
     passed = share_interval(false >= check.threshold, aside.groups)
     refused = share_interval(faces < check.threshold, people)

@@ -58,6 +58,13 @@ class CrossValidation:
             for name in KDEF
         ]
 
+    def kdef_faces(self) -> tuple[Floats, npt.NDArray[np.str_]]:
+        """P(face) (n,) of KDEF's pictures, and the people (n,), as ``kdef_logits``."""
+        found = [(fold[f"{name}.face"], fold[f"{name}.people"])
+                 for fold in self.folds for name in KDEF]  # fmt: skip
+        faces, people = zip(*found, strict=True)
+        return np.concatenate(faces), np.concatenate(people)
+
     @cached_property
     def temperatures(self) -> list[float]:
         """For each fold the temperature that the four others would have chosen."""

@@ -64,12 +64,21 @@ class Negatives:
         part = 0 if fold == "none" else int(fold)
         return np.asarray([zlib.crc32(g.encode()) % FOLDS == part for g in self.groups.tolist()])
 
+    def to_measure(self, fold: str) -> "Negatives":
+        """What a network of ``fold`` is measured on: held out, of real pictures, each thing once.
+
+        What was drawn by formula only teaches.
+        """
+        return self.take(self.held_out(fold)).from_life().distinct()
+
     def distinct(self) -> "Negatives":
         """Without boxes that show what an earlier one of the same group shows.
 
         A picture is searched at several sizes, and comes in several: the same cloud is found again
         and again, and would count as often.
         """
+        if not len(self):
+            return self
         small = np.stack([cv2.resize(i, (16, 16), interpolation=cv2.INTER_AREA).ravel()
                           for i in self.images]).astype(np.float64)  # fmt: skip
         small -= small.mean(axis=1, keepdims=True)
@@ -82,7 +91,7 @@ class Negatives:
         return self.take(keep)
 
     def from_life(self) -> "Negatives":
-        """Those of real rooms and films; what was drawn by formula only teaches."""
+        """Those of real pictures and films."""
         real = [not group.startswith(("emblem-", "texture-")) for group in self.groups.tolist()]
         return self.take(np.asarray(real, bool))
 
@@ -126,7 +135,8 @@ def group_of(file: Path) -> str:
 def mine(pictures: Iterable[tuple[str, Grey]], size: int, margin: float, seed: int) -> Negatives:
     """Search pictures, given with the name of their group, for what Haar takes for faces.
 
-    What is the same thing again is left out. Raises ValueError where nothing is found.
+    What is found again at another size is there again: it teaches, but see ``distinct``. Raises
+    ValueError where nothing is found.
     """
     rng = np.random.default_rng(seed)
     loose = HaarDetector(SMALLEST, scale_step=1.1, neighbours=1)
@@ -145,8 +155,7 @@ def mine(pictures: Iterable[tuple[str, Grey]], size: int, margin: float, seed: i
                 found_strict.append(certain)
     if not images:
         raise ValueError("no false box found in the pictures given")
-    found = Negatives(np.stack(images), np.asarray(groups), np.asarray(found_strict), margin)
-    return found.distinct()
+    return Negatives(np.stack(images), np.asarray(groups), np.asarray(found_strict), margin)
 
 
 def textures(count: int, seed: int) -> Iterator[tuple[str, Grey]]:
@@ -277,7 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.size, options.margin, options.seed,
     )  # fmt: skip
     found.save(options.out)
-    for name, part in (("all", found), ("of real pictures and films", found.from_life())):
+    parts = {"all": found, "distinct ones of real pictures and films": found.from_life().distinct()}
+    for name, part in parts.items():
         works = len(set(part.groups.tolist()))
         sure = f"{part.strict.sum()} of them found by the device's own search"
         print(f"{name}: {len(part)} boxes of {works} works; {sure}")

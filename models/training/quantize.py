@@ -96,8 +96,8 @@ def make(
     ``calibration`` is what calibration_crops gives. ``valid`` and ``negatives`` must not have been
     trained on: temperature, threshold and figures come from them. A network that was trained on
     everybody has no KDEF people left to be measured on: its figures for KDEF, and KDEF's part in
-    the temperature, are those of ``crossvalidated``, the networks made alike on four fifths each.
-    ``mirrored`` goes into the manifest, and all figures are of reading so.
+    temperature and threshold, are those of ``crossvalidated``, the networks made alike on four
+    fifths each. ``mirrored`` goes into the manifest, and all figures are of reading so.
     """
     seed = int(run["seed"])
     content = to_int8(model, config, calibration)
@@ -127,7 +127,9 @@ def make(
     found = [name for name in outputs if name != "ferplus"] or list(outputs)
     faces = sigmoid(np.concatenate([outputs[name].face for name in found]))
     people = np.concatenate([valid[name].people for name in found])
-    negatives = negatives.from_life()
+    if crossvalidated is not None:
+        more, names = crossvalidated.kdef_faces()
+        faces, people = np.concatenate([faces, more]), np.concatenate([people, names])
     false = sigmoid(network.run(device_crops(negatives.as_crops(), config.size)).face)
     check = face_check(faces, people, false)
     if negatives.strict.any():
@@ -220,12 +222,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         model, config, run = load_run(options.run, options.weights)
         train, valid = of_run(run, options.cache)
         negatives = Negatives.read(options.negatives)
-    aside = negatives.held_out(run["fold"])
-    calibration = calibration_crops(
-        train, negatives.take(~aside), config.size, options.calibrate, int(run["seed"])
-    )
+    learnt = negatives.take(~negatives.held_out(run["fold"]))
+    calibration = calibration_crops(train, learnt, config.size, options.calibrate, int(run["seed"]))
     manifest = make(
-        model, config, run, list(train), calibration, valid, negatives.take(aside),
+        model, config, run, list(train), calibration, valid,
+        negatives.to_measure(run["fold"]),
         options.name, options.to,
         CrossValidation(options.cross_validated) if options.cross_validated else None,
         options.mirrored,
