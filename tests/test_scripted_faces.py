@@ -27,7 +27,7 @@ CODES = {"AN": "angry", "DI": "disgust", "AF": "fear", "HA": "happy", "SA": "sad
 CODES |= {"SU": "surprise", "NE": "neutral"}
 PEOPLE = ("F03", "F11", "F24", "M06", "M13", "M28")
 SECONDS, RATE = 6, 4.0
-CLEAR = 0.3
+CLEAR = 0.4
 """A lead of one label over the next that swaying and noise do not turn round."""
 
 pytestmark = pytest.mark.skipif(

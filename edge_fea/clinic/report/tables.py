@@ -18,6 +18,7 @@ _DATASETS = {
     "kdef_five": ("KDEF frontal", "five"),
     "kdef_frontal": ("KDEF frontal",),
     "kdef_profile": ("KDEF half profile",),
+    "fer_majority": ("FER+", "majority"),
     "fer": ("FER+",),
     "lfw": ("LFW",),
 }
