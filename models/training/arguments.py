@@ -44,7 +44,7 @@ def widths(text: str) -> tuple[int, ...]:
 def folds(text: str) -> tuple[int, ...]:
     """Folds such as 0,1,4."""
     parts = text.split(",")
-    if not set(parts) < set(FOLD_NAMES):
+    if not set(parts) <= set(FOLD_NAMES[:-1]):
         raise argparse.ArgumentTypeError(f"of 0 to {FOLDS - 1}, such as 0,2, not {text!r}")
     return tuple(int(part) for part in parts)
 

@@ -106,8 +106,8 @@ def face_check_lines(
     works = len(set(aside.groups.tolist()))
     lines = [
         f"Face check at P(face) >= {check.threshold:.3f}: refuses {percent(refused)} of "
-        f"{len(faces)} true faces, lets through {percent(passed)} of {len(false)} false boxes "
-        f"from {works} works"
+        f"{len(faces)} true faces (who took part in choosing it), lets "
+        f"through {percent(passed)} of {len(false)} false boxes from {works} works"
     ]
     strict = aside.strict
     if strict.any():

@@ -141,10 +141,14 @@ class CrossValidation:
                 faces[name].append(refused[part])
                 people[name].append(everybody[: len(part)][part])
         refusals, groups, found = (np.concatenate(each) for each in (false, works, strict))
-        boxes = "boxes without a face, works held out, cross-validated"
+        held_out = "works held out, cross-validated"
         shares = {
-            f"Haar's {boxes}": (refusals, groups, len(refusals)),
-            f"the device's own {boxes}": (refusals[found], groups[found], int(found.sum())),
+            f"boxes without a face that a laxer search finds, {held_out}": (
+                refusals, groups, len(refusals)
+            ),
+            f"boxes without a face that the device's own search finds, {held_out}": (
+                refusals[found], groups[found], int(found.sum())
+            ),
             **{
                 f"true faces of {name}, people held out": (
                     np.concatenate(faces[name]), np.concatenate(people[name]), count
