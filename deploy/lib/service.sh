@@ -19,6 +19,8 @@ wait_until_active() {
 start_service() {
   booted || return 0
   STOPPED=no
+  # A unit that was stopped between two tries keeps its count of restarts, which is read below.
+  run systemctl --quiet reset-failed edge-fea.service 2>/dev/null || true
   run systemctl start --no-block edge-fea.service edge-fea-reboot.path edge-fea-selfcheck.timer
   dry || wait_until_active "$1"
 }
