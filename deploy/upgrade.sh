@@ -19,6 +19,8 @@ themselves. The release before is kept.
 
   --offline BUNDLE   the new release, made by `make bundle`; without it, that of this folder
   --roll-back        go back to the release before, by hand
+  --finish-at-start  take back an upgrade that was cut off; for edge-fea-upgrade.service, which runs
+                     before the service. By hand any of the other ways does so first
   --dry-run          print every change, and make none
   --help
 
@@ -43,6 +45,14 @@ if [[ " $* " == *' --roll-back '* ]]; then
   finish_unfinished
   ANY_MACHINE=yes
   roll_back_by_hand
+  exit
+fi
+if [[ " $* " == *' --finish-at-start '* ]]; then
+  [[ $# -eq 1 ]] || usage_error '--finish-at-start stands alone'
+  require_root
+  take_turn
+  make_scratch
+  finish_at_start
   exit
 fi
 # One way to do it: install.sh upgrades what it finds.

@@ -1,7 +1,11 @@
 # shellcheck shell=bash
 # The service and the doctor, as install and upgrade use them.
 
-readonly ALWAYS_ON=(edge-fea.service edge-fea-reboot.path edge-fea-selfcheck.timer)
+readonly ALWAYS_ON=(edge-fea.service edge-fea-reboot.path edge-fea-selfcheck.timer
+  edge-fea-upgrade.service)
+# Whether this runs before the service at the start of the device: systemd has its start in hand, and
+# would wait for us while we wait for it.
+AT_START=no
 
 is_active() { systemctl --quiet is-active edge-fea.service; }
 
@@ -18,6 +22,7 @@ wait_until_active() {
 # Starts it and waits for its first picture; 1 where none came.
 start_service() {
   booted || return 0
+  [[ $AT_START == no ]] || return 0
   STOPPED=no
   # A unit that was stopped between two tries keeps its count of restarts, which is read below.
   run systemctl --quiet reset-failed edge-fea.service 2>/dev/null || true
@@ -25,11 +30,14 @@ start_service() {
   dry || wait_until_active "$1"
 }
 
-# What must not see the program change under it. Clinicians' sessions go on with the old one.
+# What must not see the program change under it, or keeps the database open. Clinicians' sessions go on
+# with the old one.
 stop_service() {
   booted || return 0
+  [[ $AT_START == no ]] || return 0
   dry || ! is_active || STOPPED=yes
-  run systemctl stop edge-fea.service edge-fea-selfcheck.service edge-fea-backup.service
+  run systemctl stop edge-fea.service edge-fea-selfcheck.service edge-fea-backup.service \
+    'edge-fea-usb@*.service'
 }
 
 enable_service() {
@@ -57,4 +65,11 @@ for finding in json.load(sys.stdin)["findings"]:
 show_doctor() {
   step 'The device examines itself'
   as_account "$OPT/bin/edge-fea" doctor
+}
+
+# The light helps to place the device for some minutes after power-on, which an installation outlasts.
+tell_placing() {
+  booted || return 0
+  note 'place the device: unplug it, and plug it in where it will stand; its light then helps for ten' \
+    'minutes (docs/led.md). Or here: sudo systemctl stop edge-fea, sudo -u edge-fea edge-fea place'
 }

@@ -131,7 +131,12 @@ apply_system() {
   ! dry || [[ -d $release ]] || release=$BUNDLE
   for unit in "$UNITS"/edge-fea*.{service,timer,path}; do
     if [[ -f $unit && ! -e $release/systemd/${unit##*/} ]]; then
-      booted && run systemctl --quiet disable --now "${unit##*/}"
+      # Not the one that this may be run by.
+      if [[ ${unit##*/} == edge-fea-upgrade.service ]]; then
+        run systemctl --quiet disable edge-fea-upgrade.service
+      elif booted; then
+        run systemctl --quiet disable --now "${unit##*/}"
+      fi
       remove_file "$unit"
     fi
   done
@@ -149,6 +154,8 @@ apply_system() {
 reload_system() {
   booted || return 0
   run systemctl daemon-reload
+  # At the start udev reads the rules by itself.
+  [[ $AT_START == no ]] || return 0
   if [[ -S /run/udev/control ]]; then
     run udevadm control --reload
     run udevadm trigger --subsystem-match=leds --action=change
@@ -207,7 +214,7 @@ remove_ssh() {
 }
 
 # The kernel's memory controller, which Raspberry Pi OS has switched off: without it the service's
-# memory limit, and that it is never swapped out, are words only.
+# memory limit, and that it is never swapped out, are words only, and pictures may reach the card.
 # enable_memory_controller [COMMAND_LINE [CONTROLLERS]]
 # shellcheck disable=SC2119,SC2120
 enable_memory_controller() {
@@ -232,6 +239,7 @@ enable_memory_controller() {
     cp "$SCRATCH/cmdline.txt" "$file.new"
     sync "$file.new"
     mv -T "$file.new" "$file"
-    warn "restart the device once: the service's memory limit holds from then on"
+    warn 'restart the device once: until then the service has no memory limit, and its pictures in' \
+      "memory may be swapped out to the card"
   fi
 }

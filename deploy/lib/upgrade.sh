@@ -2,6 +2,12 @@
 # From one release to another, and back where the new one does not do at least as well.
 
 readonly START_SECONDS=120
+# How long whoever reads the database is waited for, before it is put back. A clinician's session may
+# take a quarter of an hour; that long is waited only where the release cannot do without.
+RESTORE_SECONDS=${RESTORE_SECONDS:-180}
+RESTORE_SECONDS_AT_MOST=${RESTORE_SECONDS_AT_MOST:-1200}
+# Each try copies the database: the card is not to be written all the time.
+RESTORE_PAUSE=${RESTORE_PAUSE:-15}
 
 # upgrade OLD NEW: leaves the device with one of the two, running.
 upgrade() {
@@ -21,6 +27,8 @@ upgrade() {
     start_service "$START_SECONDS" || true
     die "$EX_ROLLED_BACK" "the database could not be backed up (see above): ${old##*/} goes on"
   fi
+  keep_backup_of "$old" "$backup"
+  arm_next_start "$new"
   mark_unfinished "$old" "$new" "$backup"
   use_release "$new"
   if ! start_and_compare "$was_active" "$before"; then
@@ -34,24 +42,77 @@ upgrade() {
   dry || fine "${new##*/} is in use; ${old##*/} is kept (upgrade.sh --roll-back)"
 }
 
+# database_of RELEASE: where the settings, as that release reads them, have the database.
+database_of() {
+  local said path
+  said=$(as_account "$1/bin/edge-fea" config 2>"$SCRATCH/database") || {
+    cat "$SCRATCH/database" >&2
+    return 1
+  }
+  path=$(sed -n 's/^store\.database = "\([^"\\]*\)"  # .*$/\1/p' <<<"$said")
+  if [[ $path != /* ]]; then
+    say "XX  store.database is not a plain path from the root, as backups of it need: $SETTINGS" >&2
+    return 1
+  fi
+  printf '%s\n' "$path"
+}
+
 # A copy of the database by the release that wrote it, while nothing records. Its folder.
 back_up() {
-  local old=$1 note=()
-  [[ -f $DATA/edge-fea.db ]] || return 0
+  local old=$1 database note=()
   if dry; then
     say "would back up the database to $BACKUPS" >&2
     return
   fi
+  database=$(database_of "$old") || return 1
+  [[ -f $database ]] || return 0
   # An earlier release has no such option.
   [[ $(as_account "$old/bin/edge-fea" backup --help) != *--before-upgrade* ]] ||
     note=(--before-upgrade)
+  # It says that this is the same disk: against an upgrade gone wrong that is good enough.
   as_account "$old/bin/edge-fea" backup "${note[@]}" --to "$BACKUPS" --keep 1 \
-    >&2 2>"$SCRATCH/backup" || {
+    >"$SCRATCH/backed-up" 2>"$SCRATCH/backup" || {
     cat "$SCRATCH/backup" >&2
     return 1
   }
-  # It says that this is the same disk: against an upgrade gone wrong that is good enough.
-  find "$BACKUPS" -mindepth 1 -maxdepth 1 -type d -name 'edge-fea-*' | sort | tail -1
+  cat "$SCRATCH/backed-up" >&2
+  written_backup <"$SCRATCH/backed-up" || {
+    say "XX  \`edge-fea backup\` did not say which folder it wrote" >&2
+    return 1
+  }
+}
+
+# The folder that `edge-fea backup` says it wrote. Its name alone tells: there may be others, of a
+# device id that was changed, or of a time before the clock went back.
+written_backup() {
+  local path
+  path=$(sed -n "s|^\($BACKUPS/edge-fea-[^:/]*\): .*, checked\$|\1|p")
+  [[ -n $path && -d $path ]] || return 1
+  printf '%s\n' "$path"
+}
+
+# keep_backup_of RELEASE BACKUP: which one belongs to it, for --roll-back.
+keep_backup_of() {
+  dry && return
+  printf '%s\n' "$2" >"$1/BACKUP.new"
+  mv -T "$1/BACKUP.new" "$1/BACKUP"
+}
+
+# The backup that belongs to a release; empty where none was made.
+backup_of() {
+  [[ -f $1/BACKUP ]] || return 0
+  cat "$1/BACKUP"
+}
+
+# arm_next_start NEW: the unit that takes an upgrade back that a pulled plug cuts off is there before
+# there is anything to take back.
+arm_next_start() {
+  local unit=edge-fea-upgrade.service
+  ! dry || return 0
+  [[ -f $1/systemd/$unit ]] || return 0
+  put_file "$1/systemd/$unit" "$UNITS/$unit"
+  systemctl --quiet enable "$unit"
+  sync -f "$UNITS"
 }
 
 mark_unfinished() {
@@ -91,27 +152,58 @@ journal_tail() {
 # roll_back RELEASE BACKUP always|if-needed: the database comes back where the release could not go
 # on with what is there. What is there is kept beside it.
 roll_back() {
-  local to=$1 backup=$2 when=$3
+  local to=$1 backup=$2 when=$3 readable=yes
   step "Back to ${to##*/}"
   stop_service
   # Also where the new release had ended by itself.
-  ! booted || STOPPED=yes
+  ! booted || [[ $AT_START == yes ]] || STOPPED=yes
   use_release "$to"
-  if [[ -n $backup ]] && { [[ $when == always ]] || ! can_read "$to"; }; then
-    if ! as_account "$to/bin/edge-fea" restore --yes "$backup"; then
-      STOPPED=no
-      die "$EX_STUCK" "the backup $backup could not be put back: the service is stopped. See" \
-        'docs/backup.md'
-    fi
+  can_read "$to" || readable=no
+  if [[ -n $backup ]] && [[ $when == always || $readable == no ]]; then
+    put_back "$to" "$backup" "$readable"
   fi
   run rm -f -- "$UNFINISHED"
   start_service "$START_SECONDS" || warn 'the service has not started yet: journalctl -u edge-fea'
 }
 
-# Whether a newer release has brought the database up to where this one cannot follow.
+# put_back RELEASE BACKUP READABLE: recording matters more than which of two databases it goes on
+# with, as long as the release can read it.
+put_back() {
+  local to=$1 backup=$2 readable=$3 patience=$RESTORE_SECONDS
+  [[ $readable == yes ]] || patience=$RESTORE_SECONDS_AT_MOST
+  ! restore_within "$patience" "$to" "$backup" || return 0
+  if [[ $readable == yes ]]; then
+    warn "the backup $backup was not put back (see above): ${to##*/} goes on with the database as it" \
+      'is, which it can read. docs/backup.md tells how to put it back by hand'
+    return
+  fi
+  STOPPED=no
+  die "$EX_STUCK" "the backup $backup could not be put back (see above), and ${to##*/} cannot read the" \
+    'database as it is: the service is stopped. Restart the device: it is tried again at the start.' \
+    'By hand: docs/backup.md'
+}
+
+# restore_within SECONDS RELEASE BACKUP: whoever reads the database, such as a clinician's session, is
+# waited for.
+restore_within() {
+  local ends=$((SECONDS + $1)) code told=no
+  while true; do
+    code=0
+    as_account "$2/bin/edge-fea" restore --yes "$3" || code=$?
+    [[ $code -eq $EX_BUSY ]] || return "$code"
+    ((SECONDS < ends)) || return "$code"
+    if [[ $told == no ]]; then
+      say "somebody reads the database; waiting for up to $1 s until it can be put back"
+      told=yes
+    fi
+    sleep "$RESTORE_PAUSE"
+  done
+}
+
+# can_read RELEASE: whether a newer one has brought the database up to where this one cannot follow.
 can_read() {
   local said
-  [[ -f $DATA/edge-fea.db ]] || return 0
+  dry && return
   said=$(as_account "$1/bin/edge-fea" clips --limit 1 2>&1 >/dev/null) || true
   [[ $said != *'written by a newer edge-fea'* ]]
 }
@@ -127,13 +219,23 @@ finish_unfinished() {
   roll_back "$old" "$backup" if-needed
 }
 
+# At the start, before the service: systemd starts it when this has ended, and it is not waited for.
+finish_at_start() {
+  AT_START=yes
+  finish_unfinished
+}
+
 # By hand: to the release before, and once more back again.
 roll_back_by_hand() {
   local to backup
   to=$(linked previous)
   [[ -n $to && -f $to/COMPLETE ]] || die "$EX_MISSING" 'there is no previous release to go back to'
   verify_release "$to" || die "$EX_SETTINGS" "${to##*/} does not do (see above): nothing was changed"
-  backup=$(find "$BACKUPS" -mindepth 1 -maxdepth 1 -type d -name 'edge-fea-*' | sort | tail -1)
+  backup=$(backup_of "$to")
+  if ! can_read "$to" && [[ ! -d $backup ]]; then
+    die "$EX_MISSING" "${to##*/} cannot read the database as it is, and the backup that belongs to it" \
+      "(${backup:-none was made}) is not there: nothing was changed"
+  fi
   roll_back "$to" "$backup" if-needed
   fine "${to##*/} is in use"
 }
