@@ -37,7 +37,7 @@ exit codes:
    77  not root, or something of the same name is in the way
    78  the settings or those of sshd are wrong'
 
-OFFLINE='' DEBS='' UPGRADE_ONLY=${UPGRADE_ONLY:-no}
+OFFLINE='' DEBS=''
 
 parse() {
   while (($#)); do
@@ -86,6 +86,7 @@ main() {
   DEBS=$(folder_of_debs "$DEBS")
   check_machine
   open_bundle "$OFFLINE" "$(dirname "$HERE")"
+  check_room_for_release
   packages
   make_account
   make_folders
@@ -98,13 +99,18 @@ main() {
     enable_service
   else
     first_install
+    tell_placing
   fi
   # The key that packs are signed with, so that its fingerprint can be noted; and before the
   # clinicians' account, which gets leave to read it.
   # Not in an image that is being built: each device makes its own (deploy/image).
   if booted; then
     step "The device's key"
-    dry || as_account "$OPT/bin/edge-fea" key show
+    if dry; then
+      say "would make the device's key, if there is none"
+    else
+      as_account "$OPT/bin/edge-fea" key show
+    fi
   fi
   put_ssh "$BUNDLE"
   enable_memory_controller

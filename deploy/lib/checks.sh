@@ -8,7 +8,8 @@ ANY_MACHINE=${ANY_MACHINE:-no}
 IS_PI=no
 PYTHON=/usr/bin/python3
 
-readonly NEEDED_MB=900
+# A release takes about 460; what is fetched from the network before it, 300 for one system.
+readonly RELEASE_MB=700 FETCHED_MB=400 SETTINGS_MB=20
 readonly WANTED_DATA_MB=500
 
 check_machine() {
@@ -17,8 +18,9 @@ check_machine() {
   check_model "$(tr -d '\0' 2>/dev/null </proc/device-tree/model || true)"
   check_system /etc/os-release
   check_python
-  check_disk
+  check_data_room
   check_camera
+  [[ $IS_PI == no ]] || check_heaps /dev/dma_heap
   check_zone
 }
 
@@ -79,7 +81,7 @@ check_python() {
   [[ -x $PYTHON ]] || die "$EX_MACHINE" "there is no $PYTHON: sudo apt install python3"
   version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   case $SUITE:$version in
-    bookworm:3.11 | trixie:3.12 | trixie:3.13) fine "Python $version" ;;
+    bookworm:3.11 | trixie:3.13) fine "Python $version" ;;
     *)
       die "$EX_MACHINE" "$PYTHON is Python $version: edge-fea needs the release's own," \
         '3.11 on Bookworm or 3.13 on Trixie'
@@ -93,15 +95,27 @@ free_mb() {
   df --output=avail --block-size=1M "$place" | tail -1 | tr -d ' '
 }
 
-check_disk() {
-  local free data
-  free=$(free_mb "$OPT")
-  data=$(free_mb "$DATA")
-  if ((free < NEEDED_MB)); then
-    die "$EX_SPACE" "$OPT has $free MB free, and an installation needs $NEEDED_MB:" \
-      'free some space, or take a larger card'
+# check_room FOLDER MB WHAT: what will be written has room there.
+check_room() {
+  local free
+  free=$(free_mb "$1")
+  ((free >= $2)) || die "$EX_SPACE" "$1 has $free MB free, and $3 needs $2:" \
+    'free some space, or take a larger card. Nothing of edge-fea was changed'
+}
+
+# A release that is there already is not written again.
+check_room_for_release() {
+  if [[ -f $RELEASE/COMPLETE ]]; then
+    check_room "$OPT" "$SETTINGS_MB" 'putting the installation right'
+  else
+    check_room "$OPT" "$RELEASE_MB" 'the new release'
   fi
-  fine "$free MB free"
+  fine "$(free_mb "$OPT") MB free"
+}
+
+check_data_room() {
+  local data
+  data=$(free_mb "$DATA")
   ((data >= WANTED_DATA_MB)) || warn "$DATA has only $data MB free for the records"
 }
 
@@ -121,6 +135,23 @@ check_camera() {
   else
     warn 'no camera is seen, and nothing will be recorded without one'
   fi
+}
+
+# check_heaps FOLDER: where the camera's pictures are handed over. Raspberry Pi OS opens these to the
+# group video, by a rule of raspberrypi-sys-mods; where they are root's alone, no picture ever comes.
+check_heaps() {
+  local heap
+  for heap in "$1"/*; do
+    [[ -e $heap ]] || continue
+    case $(stat -c '%G %A' "$heap") in
+      'video '????rw*) ;;
+      *)
+        warn "$heap is not open to the group video, and without it there is no picture of a Pi camera:" \
+          'sudo apt install raspberrypi-sys-mods, and restart the device'
+        return
+        ;;
+    esac
+  done
 }
 
 check_zone() {

@@ -37,9 +37,11 @@ STOPPED=no
 say() { printf '%s\n' "$*"; }
 step() { printf '\n== %s\n' "$*"; }
 fine() { printf 'OK  %s\n' "$*"; }
+# What is told at the end only.
+note() { NOTES+=("$*"); }
 warn() {
   printf '!!  %s\n' "$*" >&2
-  NOTES+=("$*")
+  note "$*"
 }
 die() {
   local code=$1
@@ -72,7 +74,8 @@ require_root() {
 # One at a time; the lock goes with the process.
 take_turn() {
   dry && return
-  install -d -m 0755 "$(dirname "$LOCK")"
+  # Everybody's folder where it is there: its mode is not ours to change.
+  [[ -d ${LOCK%/*} ]] || install -d -m 0755 "${LOCK%/*}"
   exec 9>"$LOCK"
   flock --nonblock 9 || die "$EX_BUSY" "another install, upgrade or uninstall of edge-fea is at work"
 }
@@ -147,10 +150,10 @@ remove_tree() {
 }
 
 tell_notes() {
-  local note
+  local each
   ((${#NOTES[@]})) || return 0
   step 'Still to see to'
-  for note in "${NOTES[@]}"; do
-    say "- $note"
+  for each in "${NOTES[@]}"; do
+    say "- $each"
   done
 }

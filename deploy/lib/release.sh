@@ -15,9 +15,12 @@ open_bundle() {
   make_scratch
   if [[ -z $given ]]; then
     make_own_bundle "$root"
+    # Of a dry run the rest is told from the source itself.
+    ! dry || return 0
   elif [[ -d $given ]]; then
     BUNDLE=$(realpath "$given")
   elif [[ -f $given ]]; then
+    check_room "${SCRATCH%/*}" "$(($(stat -c %s "$given") / 1048576 + 10))" "unpacking $given"
     say "unpacking $given"
     mkdir "$SCRATCH/bundle"
     tar -xf "$given" --no-same-owner --strip-components=1 -C "$SCRATCH/bundle" ||
@@ -44,9 +47,12 @@ make_own_bundle() {
     die "$EX_USAGE" "this is a bundle, not the source: give --offline $root"
   fi
   if dry; then
-    say 'would fetch wheels by their hashes; --dry-run with --offline shows more'
-    exit 0
+    say "would fetch the wheels that deploy/requirements/$SUITE.txt names, by their hashes"
+    BUNDLE=$root
+    RELEASE=$RELEASES/$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$root/edge_fea/__init__.py")-new
+    return
   fi
+  check_room "${SCRATCH%/*}" "$FETCHED_MB" 'fetching the wheels'
   "$root/deploy/make-bundle.sh" --arch "$(dpkg --print-architecture)" --suite "$SUITE" \
     --folder "$SCRATCH/bundle" || die "$EX_DOWNLOAD" 'the wheels could not be fetched: see above'
   BUNDLE=$SCRATCH/bundle
