@@ -198,8 +198,20 @@ def test_the_first_start_takes_settings_from_the_card(blank: Blank) -> None:
     blank.run("rm", "-r", "/var/lib/edge-fea/keys")
     # Written by an editor on Windows.
     blank.write("/boot/firmware/edge-fea.toml", given.replace("\n", "\r\n"))
+    # What an image has, and a blank Debian lacks: an operator, and iwd.
+    blank.run("useradd", "--create-home", "--uid", "1000", "carer")
+    blank.run("install", "-d", "-m", "0700", "/var/lib/iwd")
+    blank.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/me")
+    key = blank.run("cat", "/root/me.pub")
+    blank.write("/boot/firmware/edge-fea-keys.txt", key)
+    blank.write("/boot/firmware/edge-fea-timezone.txt", "Europe/Berlin\n")
+    blank.write("/boot/firmware/edge-fea-wifi.txt", "ssid=Ward 3\npassphrase=a long word\n")
     blank.run("systemctl", "start", "edge-fea-first-boot.service")
     assert blank.run("cat", "/etc/edge-fea/edge-fea.toml") == given
+    keys = "/home/carer/.ssh/authorized_keys"
+    assert (blank.run("cat", keys), blank.run("stat", "-c", "%a %U", keys)) == (key, "600 carer\n")
+    assert blank.run("readlink", "/etc/localtime") == "/usr/share/zoneinfo/Europe/Berlin\n"
+    assert "Passphrase=a long word" in blank.run("cat", "/var/lib/iwd/Ward 3.psk")
     assert blank.run("ls", "/boot/firmware").split() == ["edge-fea.toml.taken"]
     key = "/var/lib/edge-fea/keys/device.pem"
     assert blank.run("stat", "-c", "%a %U %G", key) == "640 edge-fea edge-fea\n"
@@ -271,16 +283,46 @@ def test_going_back_by_hand_brings_a_database_that_can_be_read(blank: Blank) -> 
     assert "restored" not in said
 
 
+MARKER = "/opt/edge-fea/upgrade-unfinished"
+
+
+def cut_off(blank: Blank) -> None:
+    """As a plug pulled before the new release was proved leaves it."""
+    new, old = (
+        blank.run("readlink", "-f", f"/opt/edge-fea/{link}").strip()
+        for link in ("current", "previous")
+    )
+    backup = blank.run("cat", f"{old}/BACKUP").strip()
+    assert NEW_STEP in steps(blank)
+    blank.write(MARKER, f"{old}\n{new}\n{backup}\n")
+
+
 @pytest.mark.timeout(600)
-def test_an_upgrade_that_was_cut_off_is_taken_back_first(blank: Blank) -> None:
-    now = blank.run("readlink", "-f", "/opt/edge-fea/current").strip()
-    old = blank.run("readlink", "-f", "/opt/edge-fea/previous").strip()
-    blank.write("/opt/edge-fea/upgrade-unfinished", f"{now}\n{old}\n\n")
-    blank.run("ln", "-sfn", f"releases/{Path(old).name}", "/opt/edge-fea/current")
+def test_an_upgrade_that_was_cut_off_is_taken_back_at_the_next_start(blank: Blank) -> None:
+    assert blank.show("UnitFileState", "edge-fea-upgrade.service") == "enabled"
+    cut_off(blank)
+    blank.cut_power()
+    blank.boot()
+    unit = "edge-fea-upgrade.service"
+    said = blank.run("journalctl", "-b", "-u", unit, "-o", "cat", "--no-pager")
+    assert blank.show("Result", unit) == "success", said
+    assert "restored; the former database is" in said
+    assert release(blank) != "0.2.0"
+    assert NEW_STEP not in steps(blank)
+    assert blank.try_run("test", "-e", MARKER)[0] == 1
+    blank.until(lambda: blank.show("ActiveState") == "active", blank.journal())
+    assert blank.show("NRestarts") == "0"
+
+
+@pytest.mark.timeout(900)
+def test_an_upgrade_that_was_cut_off_is_taken_back_before_another(blank: Blank) -> None:
+    assert blank.script(f"newer/{UPGRADE}", *OPTIONS, "/srv/newer")[0] == 0
+    cut_off(blank)
     code, said = blank.script(f"newer/{UPGRADE}", *OPTIONS, "/srv/newer")
     assert (code, "was cut off" in said) == (0, True), said
+    assert "restored; the former database is" in said
     assert release(blank) == "0.2.0"
-    assert blank.try_run("test", "-e", "/opt/edge-fea/upgrade-unfinished")[0] == 1
+    assert blank.try_run("test", "-e", MARKER)[0] == 1
 
 
 def test_removal_keeps_what_was_recorded(blank: Blank) -> None:
@@ -290,10 +332,12 @@ def test_removal_keeps_what_was_recorded(blank: Blank) -> None:
     assert code == 0, said
     for path in ("/opt/edge-fea", "/usr/local/bin/edge-fea", "/etc/pam.d/edge-fea",
                  "/etc/ssh/sshd_config.d/60-edge-fea.conf",
-                 "/etc/systemd/system/edge-fea.service"):  # fmt: skip
+                 "/etc/systemd/system/edge-fea.service",
+                 "/etc/systemd/system/edge-fea-upgrade.service"):  # fmt: skip
         assert blank.try_run("test", "-e", path)[0] == 1, path
     assert "edge-fea" not in blank.run("cat", "/etc/pam.d/sshd")
     assert blank.try_run("id", "clinician")[0] != 0
+    assert "edge-fea" not in blank.run("ls", "/etc/systemd/system/multi-user.target.wants")
     assert blank.run("ls", "/var/lib/edge-fea").split().count("edge-fea.db") == 1
     blank.run("/usr/sbin/sshd", "-t")
 
