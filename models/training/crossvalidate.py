@@ -29,8 +29,9 @@ from models.training.train import load_run, predict
 
 DESCRIPTION = """
 For each fold: train (fine-tuning from --start, which must not have seen KDEF), average where there
-are several seeds, face_head, quantize, and the int8 file through the device's classifier on the twelve people held out, on FER+ valid and
-on the LFW people held out. Then all folds are pooled; intervals redraw whole people.
+are several seeds, face_head, quantize, and the int8 file through the device's classifier on the
+twelve people held out, on FER+ valid and on the LFW people held out. Then all folds are pooled;
+intervals redraw whole people.
 
   python -m models.training.crossvalidate --start RUNS/pretrain/pretrain-80/last.weights.h5 \\
       --negatives RUNS/cache/negatives.npz --cache RUNS/cache --out RUNS/cv
