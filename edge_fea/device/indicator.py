@@ -23,10 +23,10 @@ log = logging.getLogger("edge_fea")
 class Indicator:
     """Shows one sign at a time on a light.
 
-    Of three that may be wanted at once, the first holds: the one that ``insist`` names, the one
-    that another program asks for, the one that ``show`` names. A sign of watching that has not
-    been shown anew for ``stale_s`` seconds is no longer true, and gives way to the sign of a camera
-    that gives no pictures.
+    The one that ``insist`` names goes above all, then the one that ``show`` names. A sign of
+    watching that has not been shown anew for ``stale_s`` seconds is no longer true, and gives way
+    to the sign of a camera that gives no pictures. What another program asks for stands in for a
+    sign of watching and for no other: a USB stick must not hide that nothing is looked at.
 
     ``start`` runs it on a thread of its own; tests call ``tick`` themselves.
     """
@@ -82,12 +82,13 @@ class Indicator:
         """What is to be shown now."""
         if self._insisted is not None:
             return self._insisted
-        asked = self._requests.current() if self._requests else None
-        if asked is not None:
-            return asked
         wanted, since = self._wanted
-        stale = self._clock.monotonic() - since > self._stale_s
-        return CAMERA_STALLED if wanted.watching and stale else wanted
+        if not wanted.watching:
+            return wanted
+        if self._clock.monotonic() - since > self._stale_s:
+            return CAMERA_STALLED
+        asked = self._requests.current() if self._requests else None
+        return wanted if asked is None else asked
 
     def tick(self) -> float:
         """Bring the light up to date; the seconds until it should be done again."""

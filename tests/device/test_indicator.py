@@ -13,6 +13,7 @@ from edge_fea.device.lights import (
     CAMERA_MISSING,
     CAMERA_STALLED,
     PAUSED,
+    REQUESTABLE,
     SEEN,
     SIGNS,
     STARTING,
@@ -187,6 +188,31 @@ def test_another_program_can_ask_for_a_sign(tmp_path: Path, clock: FakeClock) ->
     assert indicator.sign() is USB_DONE
     asked.withdraw()
     assert indicator.sign() is UNSEEN
+
+
+@pytest.mark.parametrize("sign", [PAUSED, STARTING, CAMERA_MISSING], ids=lambda sign: sign.name)
+@pytest.mark.parametrize("asked", REQUESTABLE, ids=lambda sign: sign.name)
+def test_a_stick_does_not_hide_that_nothing_is_looked_at(
+    sign: Sign, asked: Sign, tmp_path: Path, clock: FakeClock
+) -> None:
+    requests = LightRequests(tmp_path / "light", clock)
+    indicator = Indicator(NoLight(), clock, requests=requests)
+    indicator.show(SEEN)
+    requests.ask(asked, 600)
+    assert indicator.sign() is asked
+    indicator.show(sign)
+    assert indicator.sign() is sign
+    indicator.show(SEEN)
+    assert indicator.sign() is asked
+
+
+def test_a_stick_does_not_hide_a_camera_that_stalls(tmp_path: Path, clock: FakeClock) -> None:
+    requests = LightRequests(tmp_path / "light", clock)
+    indicator = Indicator(NoLight(), clock, requests=requests, stale_s=15)
+    indicator.show(SEEN)
+    requests.ask(USB_DONE, 600)
+    clock.time += 16
+    assert indicator.sign() is CAMERA_STALLED
 
 
 def test_a_program_that_dies_holds_the_light_only_for_a_while(
