@@ -22,11 +22,10 @@ from edge_fea.device.stick import Stick, examine, mounted, require_space, verify
 from edge_fea.errors import EdgeFeaError, NotAllowed, NotFoundError, OutputUnwritable
 from edge_fea.store.audit import AuditEntry
 
-# As long as a nurse needs to come back to the device.
-_SHOWN_S = 600.0
 # A first pack of a year on the slowest Pi; the unit's own limit is above it.
 _LONGEST_FILL_S = 1500
-_BUSY_S = 1800.0
+# The unit's own limit: with mounting and reading back.
+_LONGEST_WRITE_S = 1800.0
 _MOUNT_POINT = Path("/run/edge-fea-stick")
 _SERIAL = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -164,18 +163,19 @@ def _on_record(options: Options, who: str) -> Iterator[dict[str, Any]]:
 def _signalled(options: Options) -> Iterator[None]:
     """The light says that the stick is written to, and then whether it is ready."""
     light = LightRequests(options.settings().indicator.requests, SystemClock())
-    _ask(light, USB_BUSY, _BUSY_S)
     sign = USB_FAILED
     try:
-        yield
+        with light.asking(USB_BUSY, _LONGEST_WRITE_S):
+            yield
         sign = USB_DONE
     finally:
-        _ask(light, sign, _SHOWN_S)
+        # For as long as may be: a nurse has to come back to the device.
+        _ask(light, sign)
 
 
-def _ask(light: LightRequests, sign: Sign, seconds: float) -> None:
+def _ask(light: LightRequests, sign: Sign) -> None:
     try:
-        light.ask(sign, seconds)
+        light.ask(sign)
     except OSError as error:
         # No light is no reason for no pack; whoever looks into the journal learns of it.
         log.warning("the light cannot be asked for %s: %s", sign.name, error)

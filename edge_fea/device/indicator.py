@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -171,17 +172,51 @@ class LightRequests:
             self._sign, self._ends = self._read()
         return self._sign if self._clock.monotonic() < self._ends else None
 
-    def ask(self, sign: Sign, seconds: float) -> None:
+    def ask(self, sign: Sign, seconds: float = MOST_REQUESTED_S) -> None:
         """Ask for ``sign`` for so many seconds, at most ten minutes; ask again for more.
 
         Raises OSError where the file cannot be written, ValueError for a sign that is not to be
-        asked for.
+        asked for, or for so long.
         """
         if sign not in REQUESTABLE:
             names = ", ".join(each.name for each in REQUESTABLE)
             raise ValueError(f"the sign {sign.name} cannot be asked for; allowed are {names}")
-        ends = self._clock.monotonic() + min(seconds, MOST_REQUESTED_S)
+        if not 0 < seconds <= MOST_REQUESTED_S:
+            raise ValueError(
+                f"a sign is shown for at most {MOST_REQUESTED_S:g} s at a time, not {seconds:g} s: "
+                "ask again"
+            )
+        ends = self._clock.monotonic() + seconds
         write_atomically(self._path, f"{sign.name} {ends:.3f}\n", sync=False)
+
+    @contextmanager
+    def asking(self, sign: Sign, at_most_s: float, *, again_s: float = 60.0) -> Iterator[None]:
+        """Ask for ``sign`` anew every ``again_s`` seconds while the block runs, up to a limit.
+
+        For what can take longer than one request holds. The last request holds on after the block,
+        until its end or the next one. A file that cannot be written is told in the log, once.
+        """
+        done = threading.Event()
+        ends = self._clock.monotonic() + at_most_s
+
+        def renew() -> None:
+            while (left := ends - self._clock.monotonic()) > 0:
+                try:
+                    self.ask(sign, min(left, MOST_REQUESTED_S))
+                except OSError as error:
+                    log.warning("the light cannot be asked for %s: %s", sign.name, error)
+                    return
+                if done.wait(again_s):
+                    return
+
+        thread = threading.Thread(target=renew, name="asking for a light", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            # What is asked for next must not be undone by a request that was under way.
+            thread.join()
 
     def withdraw(self) -> None:
         """Ask for nothing any more."""

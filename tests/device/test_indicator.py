@@ -1,6 +1,8 @@
 """The light, recorded on a fake sysfs and on mock pins, against the list of signs."""
 
 import logging
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -219,11 +221,50 @@ def test_a_program_that_dies_holds_the_light_only_for_a_while(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     requests = LightRequests(tmp_path / "light", clock)
-    requests.ask(USB_BUSY, 1e9)
+    requests.ask(USB_BUSY)
     clock.time += MOST_REQUESTED_S - 1
     assert requests.current() is USB_BUSY
     clock.time += 1
     assert requests.current() is None
+
+
+@pytest.mark.parametrize("seconds", [0, MOST_REQUESTED_S + 1, 1e9])
+def test_a_light_for_longer_is_refused_and_not_cut(
+    seconds: float, tmp_path: Path, clock: FakeClock
+) -> None:
+    with pytest.raises(ValueError, match="at most 600 s at a time"):
+        LightRequests(tmp_path / "light", clock).ask(USB_BUSY, seconds)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Waits for another thread, for ten seconds at most."""
+    ends = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.001)
+
+
+def test_what_takes_long_keeps_its_light_and_not_for_ever(tmp_path: Path, clock: FakeClock) -> None:
+    requests = LightRequests(tmp_path / "light", clock)
+    with LightRequests(tmp_path / "light", clock).asking(USB_BUSY, 1800, again_s=0.01):
+        for _ in range(6):
+            clock.time += 299
+            until(lambda: requests.current() is USB_BUSY)
+        clock.time += 10
+        assert requests.current() is None
+    # Whoever comes next is not undone.
+    requests.ask(USB_DONE)
+    assert requests.current() is USB_DONE
+
+
+def test_a_light_that_cannot_be_asked_for_keeps_nothing_from_being_done(
+    tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = False
+    with LightRequests(tmp_path / "none" / "light", clock).asking(USB_BUSY, 60):
+        done = True
+    assert done
+    assert caplog.text.count("cannot be asked for usb-busy") == 1
 
 
 def test_a_sign_of_not_watching_cannot_be_asked_for(tmp_path: Path, clock: FakeClock) -> None:
