@@ -62,6 +62,7 @@ def _record_live(settings: Settings, clock: Clock, service: Service, stop: StopR
             lambda clip: log.info("%s", clip_line(row_of(clip))),
             service.troubled,
             paused=service.paused,
+            recorded=service.recorded,
             observed=service.observed,
             progress=service.progress,
         )

@@ -1,15 +1,20 @@
 """Helps to place the camera: advice for the moment, and a proposal for the patient's zone."""
 
-from collections import Counter
+import logging
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
+from edge_fea.capture.frame import Frame
 from edge_fea.vision.boxes import Box, Grey
 from edge_fea.vision.geometry import cut
 from edge_fea.vision.observation import Observation, Outcome
+
+SETTLED_AFTER_S = 30.0
+"""Seconds of steadily good advice after which the device has been placed."""
 
 # How far back advice looks, and the share of that in which a face must have been read.
 LOOK_BACK_S = 5.0
@@ -29,6 +34,8 @@ _BURNT_OUT, _GLARE = 250, 0.15
 _ROOM = 1.0
 # So much of the watch must have shown the patient, and no more than so much been ambiguous.
 _LEAST_SEEN, _MOST_AMBIGUOUS = 0.5, 0.1
+
+log = logging.getLogger("edge_fea")
 
 
 class Advice(StrEnum):
@@ -140,6 +147,57 @@ def _reason(look: Look) -> Advice:
     if look.outcome is Outcome.NO_FACE and look.burnt_out >= _GLARE:
         return Advice.GLARE
     return _ADVICE_OF_OUTCOME[look.outcome]
+
+
+class Placing:
+    """The first minutes after power-on, in which somebody places the device.
+
+    Advice is given until ``until``, a moment of the monotonic clock. Until then a face that is
+    read may be that of whoever stands before the camera, so it is withheld from the record; but
+    only until the advice has been good for SETTLED_AFTER_S without a break: then the device is
+    taken to be placed, for good.
+    """
+
+    def __init__(self, until: float, frame_rate: float) -> None:
+        self._until = until
+        self._looks: deque[Look] = deque(maxlen=int(LOOK_BACK_S * frame_rate) + 2)
+        self._advice: Advice | None = None
+        self._good_since: float | None = None
+        self._settled = False
+
+    def recorded(self, observation: Observation, now: float) -> Observation:
+        """What is written down of ``observation``: a face that is withheld counts as paused."""
+        if self._settled or now >= self._until or observation.outcome is not Outcome.VALID:
+            return observation
+        return Observation(observation.sequence, Outcome.PAUSED)
+
+    def advice(self, frame: Frame, observation: Observation, now: float) -> Advice | None:
+        """Advice after one more frame; None once the time for that is over."""
+        if now >= self._until:
+            if self._advice is not None:
+                self._advice = None
+                log.info("placing is over; unplug the device and plug it in to place it anew")
+            return None
+        look = look_at(frame.pixels, frame.monotonic, observation)
+        # Of what was good before a pause nobody knows whether it still is.
+        if self._looks and look.monotonic - self._looks[-1].monotonic > LOOK_BACK_S:
+            self._good_since = None
+        self._looks.append(look)
+        advice = advise(self._looks)
+        if advice is not self._advice:
+            self._advice = advice
+            log.info("placing: %s", advice)
+        self._settle(advice, look.monotonic)
+        return advice
+
+    def _settle(self, advice: Advice, monotonic: float) -> None:
+        if advice is not Advice.GOOD:
+            self._good_since = None
+        elif self._good_since is None:
+            self._good_since = monotonic
+        elif not self._settled and monotonic - self._good_since >= SETTLED_AFTER_S:
+            self._settled = True
+            log.info("placed: from now on the face that is read is recorded as the patient's")
 
 
 @dataclass(frozen=True, slots=True)

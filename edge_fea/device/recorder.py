@@ -45,6 +45,9 @@ class Hooks:
     patient: Callable[[], str | None] = lambda: None
     """The pseudonym of the patient who is here now; None for the recording's own."""
 
+    recorded: Callable[[Observation], Observation] = lambda observation: observation
+    """What is written down of an observation, in its place."""
+
     progress: Callable[[float], None] = lambda _: None
     """Called after each frame due, with its time."""
 
@@ -143,7 +146,7 @@ class Recorder:
             observation = Observation(frame.sequence, Outcome.PAUSED)
         else:
             observation = self._watcher.observe(frame.pixels, frame.sequence, frame.monotonic)
-        self._add(observation)
+        self._add(self._hooks.recorded(observation))
         self._hooks.observed(frame, observation)
         self._hooks.progress(frame.monotonic)
 

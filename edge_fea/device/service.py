@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections import deque
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Self
@@ -16,7 +15,7 @@ from edge_fea.device.light_outputs import LightOutput, NoLight, open_light
 from edge_fea.device.lights import PAUSED, SEEN, SIGN_OF_ADVICE, UNSEEN, UNWRITTEN, sign_of_error
 from edge_fea.device.notifying import Notifier
 from edge_fea.device.pausing import Pauses, pause_file
-from edge_fea.device.placing import LOOK_BACK_S, Advice, Look, advise, look_at
+from edge_fea.device.placing import Placing
 from edge_fea.device.starts import SOUND_AFTER_S, History, Starts
 from edge_fea.device.stopping import StopRequest
 from edge_fea.errors import ConfigError, StoreError
@@ -56,9 +55,8 @@ class Service:
         self._stale_s = capture.timeout_s + store.busy_timeout_s + 5.0
         self._trouble_for_s = 2 * settings.clip.checkpoint_s + store.busy_timeout_s
         self._troubled_until = 0.0
-        self._placing_until = 60 * indicator.placement_minutes
-        self._looks: deque[Look] = deque(maxlen=int(LOOK_BACK_S * capture.frame_rate) + 2)
-        self._advice: Advice | None = None
+        # The monotonic clock begins with the boot.
+        self._placing = Placing(60 * indicator.placement_minutes, capture.frame_rate)
         self._seen_at: float | None = None
         self._began: float | None = None
         self._sound = False
@@ -133,6 +131,10 @@ class Service:
         log.warning("not written yet, kept in memory: %s", error)
         self._troubled_until = self._clock.monotonic() + self._trouble_for_s
 
+    def recorded(self, observation: Observation) -> Observation:
+        """What is written down of an observation (a hook of the recorder)."""
+        return self._placing.recorded(observation, self._clock.monotonic())
+
     def observed(self, frame: Frame, observation: Observation) -> None:
         """Show what became of a frame (a hook of the recorder)."""
         now = self._clock.monotonic()
@@ -146,12 +148,9 @@ class Service:
         seen = self._seen_at is not None and frame.monotonic - self._seen_at <= _SEEN_FOR_S
         sign = SEEN if seen else UNSEEN
         words = sign.means
-        if now < self._placing_until:
-            advice = self._advise(frame, observation)
+        advice = self._placing.advice(frame, observation, now)
+        if advice is not None:
             sign, words = SIGN_OF_ADVICE[advice], f"placing: {advice}"
-        elif self._advice is not None:
-            self._advice = None
-            log.info("placing is over; unplug the device and plug it in to place it anew")
         if now < self._troubled_until:
             sign, words = UNWRITTEN, UNWRITTEN.means
         self.indicator.show(sign)
@@ -165,14 +164,6 @@ class Service:
         if not self._sound and now - self._began >= SOUND_AFTER_S and self._starts is not None:
             self._sound = True
             self._starts.sound()
-
-    def _advise(self, frame: Frame, observation: Observation) -> Advice:
-        self._looks.append(look_at(frame.pixels, frame.monotonic, observation))
-        advice = advise(self._looks)
-        if advice is not self._advice:
-            self._advice = advice
-            log.info("placing: %s", advice)
-        return advice
 
     def _open_light(self) -> LightOutput:
         try:

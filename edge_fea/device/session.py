@@ -73,16 +73,18 @@ class Session:
         on_trouble: Callable[[StoreError], None] = lambda _: None,
         *,
         paused: Callable[[float], bool] = lambda _: False,
+        recorded: Callable[[Observation], Observation] = lambda observation: observation,
         observed: Callable[[Frame, Observation], None] = lambda _frame, _observation: None,
         progress: Callable[[float], None] = lambda _: None,
     ) -> Recorder:
-        """A recorder for a camera; what the last three are is said in ``recorder.Hooks``."""
+        """A recorder for a camera; what the last four are is said in ``recorder.Hooks``."""
         hooks = Hooks(
             save=self._saving(on_clip),
             synchronized=self.clock.synchronized,
             trouble=on_trouble,
             patient=self.store.patient_present,
             paused=paused,
+            recorded=recorded,
             observed=observed,
             progress=progress,
         )

@@ -42,7 +42,7 @@ MEANINGS: dict[Outcome, str] = {
     Outcome.TOO_BRIGHT: "too bright",
     Outcome.BLURRED: "the face is blurred",
     Outcome.TURNED_AWAY: "the face is turned away",
-    Outcome.PAUSED: "watching was paused",
+    Outcome.PAUSED: "watching was paused, or the device was being placed",
     Outcome.CAPTURE_LOST: "the camera gave no picture",
 }
 """One plain phrase for each outcome, for people."""
