@@ -24,8 +24,9 @@ class IndicatorSettings(Section):
     led: Annotated[
         str,
         text(
-            r"^[A-Za-z0-9_:-]{0,40}$",
-            "the name of a folder in /sys/class/leds",
+            r"^(ACT|led0)?$",
+            # A power light is on from the first moment: it would look like watching.
+            "ACT or led0, the board's activity light, or empty; use kind gpio for another lamp",
             "The board's light below /sys/class/leds; empty: ACT, or led0.",
         ),
     ] = ""

@@ -10,8 +10,11 @@ from edge_fea.config import IndicatorSettings
 from edge_fea.errors import ConfigError
 
 LEDS = Path("/sys/class/leds")
-# The activity light of a Raspberry Pi; older kernels call it led0.
-_BOARD_LEDS = ("ACT", "led0")
+# The activity light of a Raspberry Pi; older kernels call it led0. The service may write no other
+# (ReadWritePaths= of its unit, and the udev rule), and the settings name no other.
+BOARD_LEDS = ("ACT", "led0")
+# What drives it where nobody has changed that: every access to the SD card.
+_USUAL_TRIGGER = "mmc0"
 
 
 class LightOutput(Protocol):
@@ -40,8 +43,9 @@ class SysfsLight:
     """A light of the board, in a folder of /sys/class/leds.
 
     The kernel drives it by a trigger, for example at every access to the SD card. That is switched
-    off while the light is held, and switched on again by ``close``. Raises OSError where the files
-    are missing or may not be written.
+    off while the light is held, and switched on again by ``close``; where it was off already, since
+    whoever held the light last was killed, the usual one is. Raises OSError where the files are
+    missing or may not be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,6 +55,8 @@ class SysfsLight:
         # The file lists all triggers; the one in force stands in brackets.
         words = self._trigger.read_text().split()
         self._former = next((word.strip("[]") for word in words if word.startswith("[")), "none")
+        if self._former == "none" and _USUAL_TRIGGER in words:
+            self._former = _USUAL_TRIGGER
         self._trigger.write_text("none")
         self.set(False)
 
@@ -103,7 +109,7 @@ def open_light(
         return NoLight()
     if settings.kind == "gpio":
         return GpioLight(settings.gpio_pin)
-    names = (settings.led,) if settings.led else _BOARD_LEDS
+    names = (settings.led,) if settings.led else BOARD_LEDS
     folder = next((leds / name for name in names if (leds / name).is_dir()), None)
     if folder is None:
         problem = f"there is no {' or '.join(names)} in {leds}"

@@ -26,7 +26,12 @@ def test_light_and_button_need_a_pin_each() -> None:
         load(overrides={"indicator.gpio_pin": 4, "indicator.button_pin": 4})
 
 
-@pytest.mark.parametrize("name", ["../../mem", "ACT/..", "a b"])
-def test_a_light_is_a_name_and_no_path(name: str) -> None:
+@pytest.mark.parametrize("name", ["../../mem", "ACT/..", "a b", "PWR", "mmc0::"])
+def test_a_light_is_one_that_the_service_may_write(name: str) -> None:
     with pytest.raises(ValidationError, match="led"):
         IndicatorSettings(led=name)
+
+
+def test_the_power_light_is_refused_with_what_to_use() -> None:
+    with pytest.raises(ConfigError, match=r"indicator\.led: must be ACT or led0.*kind gpio.*'PWR'"):
+        load(overrides={"indicator.led": "PWR"})

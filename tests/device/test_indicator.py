@@ -1,6 +1,7 @@
 """The light, recorded on a fake sysfs and on mock pins, against the list of signs."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from gpiozero.pins.mock import MockFactory
 
 from edge_fea.config import IndicatorSettings
 from edge_fea.device.indicator import MOST_REQUESTED_S, Indicator, LightRequests
-from edge_fea.device.light_outputs import NoLight, SysfsLight, open_light
+from edge_fea.device.light_outputs import BOARD_LEDS, LEDS, NoLight, SysfsLight, open_light
 from edge_fea.device.lights import (
     CAMERA_MISSING,
     CAMERA_STALLED,
@@ -27,6 +28,8 @@ from edge_fea.device.lights import (
 from edge_fea.errors import ConfigError
 from tests.conftest import FakeClock
 from tests.device.conftest import is_lit, merged, recorded
+
+REPOSITORY = Path(__file__).parents[2]
 
 by_name = pytest.mark.parametrize("sign", SIGNS, ids=lambda sign: sign.name)
 
@@ -86,11 +89,38 @@ def test_older_kernels_call_it_led0(leds: Path) -> None:
     assert (leds / "led0" / "brightness").read_text() == "255"
 
 
-def test_another_light_of_the_board_can_be_named(leds: Path) -> None:
-    (leds / "ACT").rename(leds / "PWR")
-    light = open_light(IndicatorSettings(kind="sysfs", led="PWR"), refuse, leds)
-    light.set(True)
-    assert (leds / "PWR" / "brightness").read_text() == "255"
+def test_of_two_names_the_one_in_the_settings_counts(leds: Path) -> None:
+    (leds / "led0").mkdir()
+    for file in ("brightness", "trigger", "max_brightness"):
+        (leds / "led0" / file).write_text((leds / "ACT" / file).read_text())
+    open_light(IndicatorSettings(kind="sysfs", led="led0"), refuse, leds).set(True)
+    assert (leds / "led0" / "brightness").read_text() == "255"
+    assert not is_lit(leds)
+
+
+def test_the_unit_and_udev_let_every_light_be_written_that_the_settings_can_name() -> None:
+    unit = (REPOSITORY / "systemd" / "edge-fea.service").read_text()
+    (paths,) = re.findall(r"^ReadWritePaths=(.+)$", unit, re.M)
+    assert paths.split() == [f"-{LEDS / name}" for name in BOARD_LEDS]
+    rule = (REPOSITORY / "deploy" / "udev" / "60-edge-fea-led.rules").read_text()
+    (names,) = re.findall(r'KERNEL=="([^"]+)"', rule)
+    assert names.split("|") == list(BOARD_LEDS)
+    for name in BOARD_LEDS:
+        assert IndicatorSettings(led=name).led == name
+
+
+def test_a_light_that_was_left_by_a_killed_process_gets_its_usual_trigger_back(
+    leds: Path, clock: FakeClock
+) -> None:
+    (leds / "ACT" / "trigger").write_text("[none] rc-feedback timer heartbeat mmc0 mmc1\n")
+    SysfsLight(leds / "ACT").close()
+    assert (leds / "ACT" / "trigger").read_text() == "mmc0"
+
+
+def test_a_light_without_the_usual_trigger_stays_without(leds: Path) -> None:
+    (leds / "ACT" / "trigger").write_text("[none] timer heartbeat\n")
+    SysfsLight(leds / "ACT").close()
+    assert (leds / "ACT" / "trigger").read_text() == "none"
 
 
 def test_without_a_light_auto_says_so_once_and_goes_on(tmp_path: Path) -> None:
