@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_fea.device.doctor import hardware
+from edge_fea.device.doctor.checks import Check, examine
 from edge_fea.device.doctor.findings import State, Verdict
 from edge_fea.store.clips import ClipRecorder
 from edge_fea.store.database import writing
@@ -64,6 +65,40 @@ def test_a_camera_that_is_no_sensor_is_told_by_its_picture(made: Made) -> None:
     told = hardware.camera(made.case())
     assert told.state is State.OK
     assert "no sensor on the board's bus: gave a picture" in told.what
+
+
+def test_memory_that_the_service_may_not_open_is_a_camera_that_does_not_work(made: Made) -> None:
+    sensor(made)
+    made.unit(User="nobody")
+    heap = made.put("/dev/dma_heap/linux,cma", "")
+    heap.chmod(0o600)
+    told = hardware.camera(made.case())
+    assert told.state is State.BAD
+    assert told.what.startswith("/dev/dma_heap (linux,cma) is not for nobody")
+
+
+def test_one_heap_that_the_service_may_open_is_enough(made: Made) -> None:
+    sensor(made)
+    made.unit(User="nobody")
+    made.put("/dev/dma_heap/linux,cma", "").chmod(0o600)
+    made.put("/dev/dma_heap/vidbuf_cached", "").chmod(0o666)
+    assert hardware.camera(made.case()).state is State.OK
+
+
+def test_a_group_that_the_unit_lends_counts(made: Made) -> None:
+    sensor(made)
+    heap = made.put("/dev/dma_heap/system", "")
+    heap.chmod(0o660)
+    group = heap.group()
+    made.unit(User="nobody", SupplementaryGroups=group)
+    assert hardware.camera(made.case()).state is State.OK
+
+
+def test_a_user_who_is_missing_is_named(made: Made) -> None:
+    sensor(made)
+    made.unit(User="no-such-user")
+    (told,) = examine(made.case(), [Check("camera", hardware.camera)])
+    assert (told.state, "no-such-user" in told.what) == (State.BAD, True)
 
 
 def test_a_webcam_is_named_by_its_device(made: Made) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from edge_fea.device.doctor import hardware, privacy, records, service
+from edge_fea.device.doctor import hardware, light, privacy, records, service
 from edge_fea.device.doctor.findings import Case, Finding, Verdict, bad, unknown
 from edge_fea.errors import EdgeFeaError, StoreBusy
 
@@ -19,12 +19,14 @@ CHECKS: Final = (
     Check("units", service.units),
     Check("last clip", records.last_clip),
     Check("camera", hardware.camera),
+    Check("light", light.light),
     Check("network", service.network),
     Check("runtime", service.runtime),
     Check("database", records.database),
     Check("permissions", records.permissions),
     Check("disk", hardware.disk),
     Check("wear", hardware.wear),
+    Check("swap", privacy.swap),
     Check("backup", records.backup),
     Check("audit trail", records.audit),
     Check("last export", records.last_export),

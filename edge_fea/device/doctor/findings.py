@@ -16,7 +16,7 @@ _PROPERTIES = (
     *("LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "NRestarts", "MainPID"),
     *("ControlGroup", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies"),
     *("ProtectSystem", "ProtectHome", "NoNewPrivileges", "CapabilityBoundingSet"),
-    *("MemorySwapMax", "LimitCORE"),
+    *("MemorySwapMax", "LimitCORE", "User", "SupplementaryGroups"),
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_fea.capture.clock import system_zone
 from edge_fea.device.disks import block_device
 from edge_fea.device.doctor.findings import Case, Verdict, bad, ok, unknown, warn
+from edge_fea.device.doctor.rights import service_account
 from edge_fea.errors import NotFoundError
 from edge_fea.store.database import open_for_reading
 from edge_fea.store.errors_from_sqlite import translated
@@ -33,6 +34,11 @@ def camera(case: Case) -> Verdict:
     if case.recorder is not None:
         return ok(f"process {case.recorder} records from it; it is left alone")
     if capture.source == "picamera2":
+        if closed := _closed_heaps(case):
+            return bad(
+                f"{closed}: libcamera could not open any dmaHeap device",
+                "see that the group video has it (ls -l /dev/dma_heap), and reboot",
+            )
         sensors = _sensors(case)
         if not sensors:
             # libcamera has cameras that are no sensor on the board's bus: by USB, and its own
@@ -52,6 +58,16 @@ def camera(case: Case) -> Verdict:
     if wrong is not None:
         return bad(f"{name}: {wrong}", "see docs/doctor.md, camera")
     return ok(f"{name}: gave a picture, which nobody looked at")
+
+
+def _closed_heaps(case: Case) -> str:
+    """What is wrong with the memory that libcamera's buffers come from, where it can be told."""
+    folder = "/dev/dma_heap"
+    names = case.machine.names(folder)
+    account = service_account(case)
+    if not names or any(account.may_write(case.machine.at(f"{folder}/{each}")) for each in names):
+        return ""
+    return f"{folder} ({', '.join(names)}) is not for {account.name}"
 
 
 def _sensors(case: Case) -> list[str]:
