@@ -72,9 +72,13 @@ def _record_live(settings: Settings, clock: Clock, service: Service, stop: StopR
                 "there until it is set (docs/clock.md)",
                 behind.total_seconds(),
             )
-        with held(open_source(settings.capture, session.clock)) as source:
+        if stop.requested:
+            return
+        camera = open_source(settings.capture, session.clock)
+        with held(camera, opening=stop.at_once()) as source:
             log.info("watching %s", settings.capture.source)
             recorder.record(source, stop)
+            service.ended()
 
 
 @click.command()

@@ -109,7 +109,9 @@ class Indicator:
         self._thread.start()
 
     def close(self) -> None:
-        """End, and give the light back as it was found."""
+        """End, and give the light back as it was found. Once is enough; twice does no harm."""
+        if self._ending:
+            return
         self._ending = True
         self._wake.set()
         if self._thread is not None:

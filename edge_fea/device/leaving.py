@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, NoReturn
 
 from edge_fea.capture.frame import Source
@@ -18,17 +18,25 @@ log = logging.getLogger("edge_fea")
 
 
 @contextmanager
-def held(source: Source, within: float = LEAVE_WITHIN_S) -> Iterator[Source]:
+def held(
+    source: Source,
+    within: float = LEAVE_WITHIN_S,
+    *,
+    opening: AbstractContextManager[None] | None = None,
+) -> Iterator[Source]:
     """``source``, open; closing it takes at most ``within`` seconds, or it ends the process.
 
     During a stall libcamera's ``stop()`` blocks with the interpreter lock held: no thread and no
     signal handler of Python's runs. So the kernel is asked to end the process (SIGALRM, by its
     default action) unless the source was closed by then. All that must last is to be saved before
-    the block ends. For the main thread, as all that has to do with signals.
+    the block ends. ``opening`` is entered while the source opens. For the main thread, as all that
+    has to do with signals.
     """
     former: tuple[Any, tuple[float, float]] | None = None
     try:
-        with source as opened:
+        with ExitStack() as stack:
+            with opening or nullcontext():
+                opened = stack.enter_context(source)
             try:
                 yield opened
             finally:

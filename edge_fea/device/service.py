@@ -156,6 +156,16 @@ class Service:
         self.indicator.show(sign)
         self._notifier.status(words)
 
+    def ended(self) -> None:
+        """The recording has ended as somebody wanted; a camera that does not let go may follow.
+
+        That ends the process on the spot (``leaving``): what is to be known of the end is said now,
+        and the light no longer shows that it watches.
+        """
+        if self._starts is not None:
+            self._starts.stopped()
+        self.indicator.close()
+
     def progress(self, _: float) -> None:
         """A frame was handled (a hook of the recorder)."""
         now = self._clock.monotonic()

@@ -4,6 +4,9 @@ systemd starts the service again after every end; it does not know the reasons. 
 stalls is back after one start; one that a process in an uninterruptible sleep still holds is back
 only after a reboot; one whose cable is loose is not back at all, and must not make the device
 reboot for ever. So the service keeps, in two small files, how it ended the last times.
+
+A process that a stop ended before it could say so, while its camera was being opened, is told from
+one that crashed by systemd, which knows what it wanted: the unit's ExecStopPost= leaves a file.
 """
 
 import json
@@ -82,11 +85,15 @@ class History:
 
 
 class Starts:
-    """Keeps the history in ``file``, and asks for a reboot by making ``reboot``."""
+    """Keeps the history in ``file``, and asks for a reboot by making ``reboot``.
+
+    Beside that lies ``stopped`` where systemd says that the last end was a stop.
+    """
 
     def __init__(self, file: Path, reboot: Path, boot: str) -> None:
         self._file = file
         self._reboot = reboot
+        self._stopped = reboot.with_name("stopped")
         self._boot = boot
         self.history = self._read()
 
@@ -100,6 +107,9 @@ class Starts:
 
     def begin(self) -> History:
         """A start begins; what came before it."""
+        if self._stopped.exists():
+            self.stopped()
+            self._stopped.unlink()
         self._keep(self.history.begun(self._boot))
         return self.history
 

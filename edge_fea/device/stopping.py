@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: a stop that is quick while waiting for a frame, and never mid-write."""
+"""SIGTERM and SIGINT: a stop that is quick while waiting for a camera, and never mid-write."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -44,6 +44,23 @@ class StopRequest:
                 self._waiting = False
         except _Interrupted:
             return None
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Let SIGTERM end the process by itself while the block runs.
+
+        For a camera that is being opened: its software can block with the interpreter lock held,
+        and then no handler of Python's runs. All that must last is to be saved before. How such an
+        end is told from a crash is said in ``starts``.
+        """
+        former = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            if self.requested:
+                # It came after the last look, and comes only once.
+                signal.raise_signal(signal.SIGTERM)
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, former)
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:

@@ -320,6 +320,19 @@ def test_what_ended_a_run_is_known_at_the_next(
     assert starts(tmp_path).history.last is None
 
 
+def test_a_wanted_end_is_known_though_the_camera_does_not_let_go(
+    settings: Settings, clock: FakeClock, manager: Manager, tmp_path: Path, pins: MockFactory
+) -> None:
+    """The kernel may end the process before the service's own end."""
+    service = Service(settings, clock)
+    with service:
+        feed(service, clock, READ, 1)
+        service.ended()
+        assert not starts(tmp_path).history.running
+        assert not pins.pin(17).state
+        assert starts(tmp_path).begin().failures == ()
+
+
 def test_former_failures_are_waited_for_and_shown(
     settings: Settings, clock: FakeClock, manager: Manager
 ) -> None:

@@ -172,3 +172,13 @@ def test_a_folder_that_cannot_be_written_ends_nothing(
     assert not asked
     assert "cannot be written" in caplog.text
     assert "cannot be asked for" in caplog.text
+
+
+def test_a_stop_that_could_not_say_so_itself_is_no_failure(machine: Machine) -> None:
+    machine.fail(CAMERA_STALLED)
+    machine.kill()
+    (machine.folder / "stopped").touch()
+    assert machine.starts().begin().failures == ()
+    # It holds for that one end.
+    assert not (machine.folder / "stopped").exists()
+    assert machine.starts().begin().failures == (FAULT.name,)
