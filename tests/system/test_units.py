@@ -62,6 +62,25 @@ def test_services_are_hardly_exposed(name: str) -> None:
     assert done.returncode == 0
 
 
+def test_the_pack_for_a_stick_is_no_more_exposed_than_the_page_says() -> None:
+    done = analyze("security", "--offline=true", "--no-pager", STICK)
+    (exposure,) = re.findall(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert f"gives it {exposure} of\n  10" in (ROOT / "docs" / "usb.md").read_text()
+    assert f"at {exposure} is" in STICK.read_text()
+
+
+def test_where_memory_runs_short_the_recording_goes_last() -> None:
+    def score(unit: Path) -> int:
+        (found,) = re.findall(r"^OOMScoreAdjust=(\d+)$", unit.read_text(), re.M)
+        return int(found)
+
+    others = [
+        STICK,
+        *(UNITS[0].with_name(f"edge-fea-{n}.service") for n in ("backup", "selfcheck")),
+    ]
+    assert all(score(unit) >= score(SERVICE) + 300 for unit in others)
+
+
 def test_the_page_on_the_service_tells_the_exposure() -> None:
     done = analyze("security", "--offline=true", "--no-pager", SERVICE)
     (exposure,) = re.findall(r"Overall exposure level for edge-fea\.service: ([\d.]+)", done.stdout)
