@@ -1,6 +1,10 @@
 """What the light hangs on: the board's own through sysfs, a pin through gpiozero, or nothing."""
 
+import atexit
 import importlib
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -126,6 +130,7 @@ def open_light(
 
 def gpiozero_for(setting: str) -> Any:
     """The library for pins. Raises ConfigError, naming ``setting``, where it is not installed."""
+    _give_lgpio_a_folder()
     try:
         return importlib.import_module("gpiozero")
     except ImportError as error:
@@ -133,6 +138,17 @@ def gpiozero_for(setting: str) -> Any:
             f"{setting} needs gpiozero ({error}): sudo apt install python3-gpiozero python3-lgpio, "
             "or pip install 'edge-fea[pi]'"
         ) from error
+
+
+def _give_lgpio_a_folder() -> None:
+    """lgpio, below gpiozero, makes a pipe in LG_WD, or else where it was started.
+
+    The unit names a folder; whoever runs edge-fea by hand may stand where nothing can be made.
+    """
+    if "LG_WD" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="edge-fea-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["LG_WD"] = folder
 
 
 @contextmanager

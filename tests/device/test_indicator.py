@@ -1,6 +1,7 @@
 """The light, recorded on a fake sysfs and on mock pins, against the list of signs."""
 
 import logging
+import os
 import re
 import time
 from collections.abc import Callable
@@ -147,6 +148,25 @@ def test_a_pin_that_is_in_use_is_named(pins: MockFactory) -> None:
     with pytest.raises(ConfigError, match=r"indicator\.gpio_pin: pin 17 cannot be used"):
         open_light(settings, refuse)
     light.close()
+
+
+def test_lgpio_gets_a_private_folder_for_its_pipe(
+    pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LG_WD", "")  # so that it is as it was afterwards
+    monkeypatch.delenv("LG_WD")
+    open_light(IndicatorSettings(kind="gpio", gpio_pin=17), refuse).close()
+    folder = Path(os.environ["LG_WD"])
+    assert folder.is_dir()
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_folder_that_the_unit_gives_lgpio_stays(
+    pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LG_WD", "/run/edge-fea")
+    open_light(IndicatorSettings(kind="gpio", gpio_pin=17), refuse).close()
+    assert os.environ["LG_WD"] == "/run/edge-fea"
 
 
 def test_none_is_none(tmp_path: Path) -> None:
