@@ -68,7 +68,7 @@ def pause(options: Options, seconds: float | None, until: datetime | None, end: 
             f"cannot use {file} ({error.strerror}): run this as the user who runs edge-fea, "
             "for example sudo -u edge-fea edge-fea pause"
         ) from error
-    click.echo(_told(left, clock, settings))
+    click.echo(told(left, clock, settings))
 
 
 def _seconds_until(time: datetime, settings: Settings, clock: Clock) -> float:
@@ -86,7 +86,8 @@ def _seconds_until(time: datetime, settings: Settings, clock: Clock) -> float:
     return min(LONGEST_S, max(SHORTEST_S, seconds))
 
 
-def _told(left: float, clock: Clock, settings: Settings) -> str:
+def told(left: float, clock: Clock, settings: Settings) -> str:
+    """How long a pause with ``left`` seconds lasts, and until when, where the time is known."""
     if left <= 0:
         return "not paused"
     minutes, seconds = divmod(round(left), 60)

@@ -1,13 +1,17 @@
 """The command that tells how the device is doing: status."""
 
 import json
+from dataclasses import asdict
 
 import click
 
-from edge_fea.capture.clock import SystemClock, parse_iso, zone_named
+from edge_fea.capture.clock import Clock, SystemClock, parse_iso, zone_named
 from edge_fea.cli.context import Options, pass_options
 from edge_fea.cli.formats import strongest
+from edge_fea.cli.pause import told
 from edge_fea.clinic.status import BaselineState, Status, gather
+from edge_fea.config import Settings
+from edge_fea.device.condition import Condition, condition
 from edge_fea.store.moments import happened, is_doubtful
 from edge_fea.store.rows import Row
 
@@ -26,13 +30,22 @@ def status(options: Options, form: str) -> None:
     """Tell on one screen how the device is doing.
 
     What the database and the audit trail know: who is here, the last clip, today's coverage,
-    whether a recorder runs, and what last left the device.
+    whether a recorder runs, and what last left the device. On the device itself also: a pause, the
+    last failure, the last backup and free disk.
     """
-    found = gather(options.settings(), options.trail(), SystemClock())
+    settings, trail, clock = options.settings(), options.trail(), SystemClock()
+    found = gather(settings, trail, clock)
+    # Clinicians, over SSH, are told of the patient's days; the appliance is its operator's.
+    own = None if options.who else condition(settings, trail, clock)
     if form == "json":
-        click.echo(json.dumps(found.as_dict(), indent=1))
-    else:
-        click.echo("\n".join(f"{name:12} {text}" for name, text in _lines(found)))
+        facts = found.as_dict() | ({} if own is None else {"condition": asdict(own)})
+        click.echo(json.dumps(facts, indent=1))
+        return
+    lines = _lines(found)
+    if own is not None:
+        lines[2:2] = [("pause", _paused(own, clock, settings))]
+        lines += _appliance(found, own)
+    click.echo("\n".join(f"{name:12} {text}" for name, text in lines))
 
 
 def _lines(status: Status) -> list[tuple[str, str]]:
@@ -54,6 +67,24 @@ def _lines(status: Status) -> list[tuple[str, str]]:
         ("database", "none yet" if size is None else f"{size / 1e6:.1f} MB"),
         *((f"last {what}", _when(status, when)) for what, when in status.left.items()),
     ]
+
+
+def _paused(own: Condition, clock: Clock, settings: Settings) -> str:
+    if own.paused_s is None:
+        return "not for this user to see: ask with sudo"
+    return told(own.paused_s, clock, settings)
+
+
+def _appliance(status: Status, own: Condition) -> list[tuple[str, str]]:
+    failure, backup = "none", "never: see docs/backup.md"
+    if own.last_failure is not None:
+        starts = "a start has" if own.failures == 1 else f"{own.failures} starts in a row have"
+        failure = f"{starts} failed, last because {own.last_failure}: see edge-fea doctor"
+    if own.last_backup_utc is not None:
+        ago = (status.at - parse_iso(own.last_backup_utc)).total_seconds()
+        backup = f"{_when(status, own.last_backup_utc)}, {_span(max(0.0, ago))} ago"
+    free = "no folder yet" if own.free_bytes is None else f"{own.free_bytes / 1e9:.1f} GB free"
+    return [("last failure", failure), ("last backup", backup), ("disk", free)]
 
 
 def _ended(status: Status) -> str:

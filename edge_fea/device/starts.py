@@ -84,6 +84,12 @@ class History:
         return replace(self, running=still, failures=(*self.failures, sign)[-_MOST_KEPT:])
 
 
+def last_failures(file: Path) -> tuple[Sign, ...]:
+    """The failures in a row that a service's ``file`` tells of, the latest last; for others."""
+    history = _read(file)
+    return tuple(BY_NAME[name] for name in history.failures if name in BY_NAME)
+
+
 class Starts:
     """Keeps the history in ``file``, and asks for a reboot by making ``reboot``.
 
@@ -95,7 +101,7 @@ class Starts:
         self._reboot = reboot
         self._stopped = reboot.with_name("stopped")
         self._boot = boot
-        self.history = self._read()
+        self.history = _read(file)
 
     @classmethod
     def of_service(cls, environment: Mapping[str, str], boot: str) -> Self | None:
@@ -145,18 +151,19 @@ class Starts:
         except OSError as error:
             log.warning("%s cannot be written: %s", self._file, error)
 
-    def _read(self) -> History:
-        try:
-            kept = json.loads(self._file.read_text(encoding="utf-8"))
-            return History(
-                str(kept["boot"]),
-                bool(kept["running"]),
-                tuple(str(name) for name in kept["failures"]),
-                int(kept["reboots"]),
-                bool(kept["asked"]),
-            )
-        except FileNotFoundError:
-            return History()
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("%s cannot be understood, and is begun anew: %s", self._file, error)
-            return History()
+
+def _read(file: Path) -> History:
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return History(
+            str(kept["boot"]),
+            bool(kept["running"]),
+            tuple(str(name) for name in kept["failures"]),
+            int(kept["reboots"]),
+            bool(kept["asked"]),
+        )
+    except FileNotFoundError:
+        return History()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("%s cannot be understood, and is begun anew: %s", file, error)
+        return History()

@@ -7,10 +7,16 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 
+from edge_fea.cli.context import Options
+from edge_fea.cli.status import status
 from edge_fea.clinic.status import Status, Today, gather
 from edge_fea.config import Settings
+from edge_fea.device.backup import BEFORE_UPGRADE
+from edge_fea.device.lights import CAMERA_MISSING
+from edge_fea.device.starts import Starts
 from edge_fea.store.audit import AuditEntry, AuditTrail
 from edge_fea.store.baselines import Baselines
 from edge_fea.store.clips import ClipRecorder
@@ -129,14 +135,57 @@ def test_before_anything_was_recorded_there_is_a_status_too(
 def test_one_screen_for_people(run: Run, database: Path) -> None:
     lines = shown(run, "--database", database)
     assert list(lines) == [
-        *("device", "recording", "clock", "patient", "last clip", "running clip", "today"),
-        *("baseline", "database"),
+        *("device", "recording", "pause", "clock", "patient", "last clip", "running clip", "today"),
+        *("baseline", "database", "last failure", "last backup", "disk"),
     ]
     assert lines["recording"].startswith("no")
     assert lines["last clip"].startswith("began 2026-11-22 13:10 +0100")
     assert "seen 3%, not seen enough" in lines["last clip"]
     assert lines["running clip"].startswith("left open when the recorder ended")
     assert lines["database"] == f"{database.stat().st_size / 1e6:.1f} MB"
+
+
+def test_a_pause_is_told_with_its_end(run: Run, database: Path) -> None:
+    assert shown(run, "--database", database)["pause"] == "not paused"
+    run("--database", database, "pause", "--for", "30m")
+    assert shown(run, "--database", database)["pause"].startswith("paused for another 30 min")
+    done = run("--database", database, "status", "--format", "json")
+    assert 1700 < json.loads(done.stdout)["condition"]["paused_s"] <= 1800
+
+
+def test_failures_in_a_row_are_told_with_the_reason(run: Run, database: Path) -> None:
+    assert shown(run, "--database", database)["last failure"] == "none"
+    starts = Starts(database.with_name("starts.json"), database.with_name("reboot"), "boot")
+    for _ in range(2):
+        starts.begin()
+        starts.failed(CAMERA_MISSING)
+    assert shown(run, "--database", database)["last failure"] == (
+        "2 starts in a row have failed, last because there is no camera: see edge-fea doctor"
+    )
+
+
+def test_the_last_backup_is_told_and_not_one_that_an_upgrade_made(
+    run: Run, database: Path, settings: Settings
+) -> None:
+    assert shown(run, "--database", database)["last backup"].startswith("never")
+    trail = AuditTrail(settings.store.audit, busy_timeout=1)
+    now = datetime.now(UTC)
+    trail.append(AuditEntry("user:x", "backup", "done"), now - timedelta(days=3))
+    trail.append(AuditEntry("user:x", "backup", "done", note=BEFORE_UPGRADE), now)
+    assert shown(run, "--database", database)["last backup"].endswith(", 3 days ago")
+
+
+def test_a_clinician_is_told_of_the_patients_days_and_not_of_the_appliance(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = click.Context(status, obj=Options(None, database, "key:SHA256:abc"))
+    with context:
+        context.invoke(status, form="text")
+        context.invoke(status, form="json")
+    said = capsys.readouterr().out
+    assert "last clip" in said
+    for word in ("not paused", "last failure", "last backup", "GB free", "condition"):
+        assert word not in said
 
 
 def test_one_screen_of_an_empty_device(run: Run, tmp_path: Path, empty: Path) -> None:

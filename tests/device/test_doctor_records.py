@@ -14,6 +14,7 @@ from edge_fea.device.backup import BEFORE_UPGRADE, Origin, back_up
 from edge_fea.device.doctor import records
 from edge_fea.device.doctor.checks import Check, examine
 from edge_fea.device.doctor.findings import State, Verdict
+from edge_fea.device.pausing import Pauses, pause_file
 from edge_fea.store.audit import AuditEntry, AuditTrail
 from edge_fea.summary.record import ClipSummary
 from tests.conftest import NOON
@@ -322,3 +323,11 @@ def test_the_backup_before_an_upgrade_is_no_second_copy(
     trail(made).append(AuditEntry("user:me", "backup", "done"), NOON - timedelta(days=2))
     trail(made).append(AuditEntry("user:me", "backup", "done", note=BEFORE_UPGRADE), NOON)
     assert "2 days ago" in records.backup(made.case()).what
+
+
+def test_a_pause_is_told_with_the_last_clip(made: Made) -> None:
+    made.record(make_clip(0))
+    pauses = Pauses(pause_file(made.database), made.clock, "boot-2", fallback_s=60)
+    assert "paused" not in records.last_clip(made.case()).what
+    pauses.begin(1800)
+    assert "; paused for another 30 min" in records.last_clip(made.case()).what

@@ -15,6 +15,7 @@ from edge_fea.capture.clock import parse_iso
 from edge_fea.device.backup import BEFORE_UPGRADE, backups_in, made_at
 from edge_fea.device.disks import same_disk
 from edge_fea.device.doctor.findings import Case, Verdict, bad, ok, warn
+from edge_fea.device.pausing import Pauses, pause_file
 from edge_fea.errors import NotFoundError
 from edge_fea.store.audit import AuditTrail
 from edge_fea.store.database import open_for_reading
@@ -136,7 +137,7 @@ def last_clip(case: Case) -> Verdict:
     if last is None:
         return warn(_EMPTY, "start the service: sudo systemctl enable --now edge-fea")
     age_s = _age_s(case, last)
-    text = f"{_ago(age_s)}, seen {last['coverage']:.0%} of it"
+    text = f"{_ago(age_s)}, seen {last['coverage']:.0%} of it{_paused(case)}"
     if case.recorder is None:
         return warn(f"{text}; nothing records now", "sudo systemctl start edge-fea")
     # A running clip is written at each checkpoint, a paused one too.
@@ -152,6 +153,14 @@ def last_clip(case: Case) -> Verdict:
             "look where the camera points: edge-fea place",
         )
     return ok(f"{text}; {seen / max(recorded, 1):.0%} of the last {recorded / 3600:.0f} h")
+
+
+def _paused(case: Case) -> str:
+    settings = case.settings
+    fallback_s = 60 * settings.indicator.pause_minutes
+    file = pause_file(settings.store.database)
+    left = Pauses(file, case.clock, case.boot, fallback_s=fallback_s).remaining()
+    return f"; paused for another {max(1, round(left / 60))} min" if left > 0 else ""
 
 
 def _age_s(case: Case, clip: Row) -> float:
