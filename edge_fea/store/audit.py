@@ -12,7 +12,6 @@ patient, and still tells who has received what about them.
 
 import hashlib
 import hmac
-import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -25,7 +24,8 @@ import sqlite_utils
 
 from edge_fea.capture.clock import iso
 from edge_fea.errors import NotFoundError, SchemaTooNew, StoreDamaged, StoreError
-from edge_fea.store.audit_schema import ADDED, FIRST, GUARDS, STEPS, migrations
+from edge_fea.store.audit_chain import Fault, chain, chain_faults, guards_faults
+from edge_fea.store.audit_schema import FIRST, STEPS, migrations
 from edge_fea.store.errors_from_sqlite import translated
 from edge_fea.store.rows import Row
 
@@ -69,17 +69,6 @@ class AuditEntry:
 
     to_place: int | None = None
     """Of a pack: the place up to which it lacks no clip recorded after ``after_place``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Where the trail is not as it was written; row 0 is the file as a whole."""
-
-    seq: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"row {self.seq}: {self.what}" if self.seq else self.what
 
 
 class AuditTrail:
@@ -140,7 +129,7 @@ class AuditTrail:
             guards = dict(db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
             rows = list(db.table("audit").rows_where(order_by="seq"))
             counted = list(db.query("SELECT seq FROM sqlite_sequence WHERE name = 'audit'"))
-        return [*_guards_faults(guards), *_faults(rows, counted[0]["seq"] if counted else 0)]
+        return [*guards_faults(guards), *chain_faults(rows, counted[0]["seq"] if counted else 0)]
 
     def contains(self, head: str) -> bool:
         """Whether a row has the hash ``head``, which a pack carries."""
@@ -267,50 +256,12 @@ def _row(db: sqlite_utils.Database, entry: AuditEntry, now: datetime) -> Row:
         "after_place": entry.after_place,
         "to_place": entry.to_place,
     }
-    return row | {"chain": _chain(row)}
+    return row | {"chain": chain(row)}
 
 
 def _plain(text: str) -> str:
     """What a USB stick says of itself can be anything: no control characters reach a terminal."""
     return "".join(each if each.isprintable() else "?" for each in text)[:_LONGEST_TEXT]
-
-
-def _guards_faults(found: dict[str, str]) -> Iterator[Fault]:
-    for name, statement in GUARDS.items():
-        if found.get(name) != statement:
-            yield Fault(0, f"the trigger {name}, which keeps rows from being changed, is gone")
-
-
-def _faults(rows: list[Row], counted: int) -> Iterator[Fault]:
-    previous, expected = FIRST, 1
-    for row in rows:
-        seq = int(row["seq"])
-        if seq != expected:
-            yield Fault(seq, f"{_these(expected, seq - 1)} before it missing")
-        elif row["previous"] != previous:
-            yield Fault(seq, "does not follow from the row before it")
-        if row["chain"] != _chain(row):
-            yield Fault(seq, "was changed after it was written, or not written by edge-fea")
-        previous, expected = row["chain"], seq + 1
-    if counted >= expected:
-        yield Fault(0, f"{_these(expected, counted)} missing at the end")
-    elif counted < expected - 1:
-        yield Fault(0, f"{expected - 1} rows, but the counter of rows says {counted}")
-
-
-def _these(first: int, last: int) -> str:
-    return f"row {first} is" if first == last else f"rows {first} to {last} are"
-
-
-def _chain(row: Row) -> str:
-    # Every column but the hash itself; as JSON, so that no two rows read alike.
-    values = {
-        name: value
-        for name, value in row.items()
-        if name != "chain" and not (name in ADDED and value is None)
-    }
-    text = json.dumps(values, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _reference(db: sqlite_utils.Database, patient: str) -> str:

@@ -96,7 +96,7 @@ def test_a_trail_that_was_changed_ends_with_74_and_names_each_fault(
     for fault in (
         "the trigger audit_keeps",
         "the trigger audit_stays",
-        "row 3: row 2 is before it missing",
+        "row 3: row 2, before it, is missing",
         "row 4: was changed",
     ):
         assert fault in result.stderr

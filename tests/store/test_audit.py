@@ -154,7 +154,7 @@ def test_a_row_that_breaks_off_leaves_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr("edge_fea.store.audit._chain", fail)
+        broken.setattr("edge_fea.store.audit.chain", fail)
         with pytest.raises(KeyboardInterrupt):
             fill(trail, 1)
     fill(trail, 2)

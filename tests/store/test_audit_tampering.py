@@ -16,7 +16,8 @@ from edge_fea.errors import (
     SchemaTooNew,
     StoreDamaged,
 )
-from edge_fea.store.audit import AuditEntry, AuditTrail, _chain
+from edge_fea.store.audit import AuditEntry, AuditTrail
+from edge_fea.store.audit_chain import chain
 from edge_fea.store.audit_schema import FIRST, GUARDS, migrations
 from tests.conftest import NOON
 from tests.store.audit_factory import fill, found, tamper, trail
@@ -46,9 +47,9 @@ def test_the_file_itself_refuses_all_but_new_rows(trail: AuditTrail, statement: 
 @pytest.mark.parametrize(
     ("statements", "what"),
     [
-        (["DELETE FROM audit WHERE seq = 3"], "row 4: row 3 is before it missing"),
-        (["DELETE FROM audit WHERE seq IN (2, 3)"], "row 4: rows 2 to 3 are before it missing"),
-        (["DELETE FROM audit WHERE seq = 1"], "row 2: row 1 is before it missing"),
+        (["DELETE FROM audit WHERE seq = 3"], "row 4: row 3, before it, is missing"),
+        (["DELETE FROM audit WHERE seq IN (2, 3)"], "row 4: rows 2 to 3, before it, are missing"),
+        (["DELETE FROM audit WHERE seq = 1"], "row 2: row 1, before it, is missing"),
         (["DELETE FROM audit WHERE seq = 5"], "row 5 is missing at the end"),
         (["DELETE FROM audit"], "rows 1 to 5 are missing at the end"),
         (["UPDATE audit SET bytes = 0 WHERE seq = 3"], "row 3: was changed after"),
@@ -92,7 +93,7 @@ def test_a_last_row_that_was_removed_shows_after_new_rows_too(trail: AuditTrail)
     fill(trail)
     tamper(trail, "DELETE FROM audit WHERE seq = 5")
     fill(trail, 2)
-    assert found(trail) == "row 6: row 5 is before it missing"
+    assert found(trail) == "row 6: row 5, before it, is missing"
 
 
 def test_triggers_that_are_gone_show_though_nothing_was_changed(trail: AuditTrail) -> None:
@@ -135,7 +136,7 @@ def test_whoever_computes_all_hashes_anew_is_found_out_by_the_head_in_a_pack(
     previous, statements = FIRST, ["DELETE FROM audit", "UPDATE sqlite_sequence SET seq = 4"]
     for number, row in enumerate(rows, 1):
         forged = row | {"seq": number, "previous": previous}
-        previous = forged["chain"] = _chain(forged)
+        previous = forged["chain"] = chain(forged)
         values = ", ".join(
             "NULL" if value is None else json.dumps(value).replace('"', "'")
             for value in forged.values()
