@@ -4,13 +4,17 @@ A power cut or a killed process between the two leaves a row that says ``begun``
 row ends. It means that something may have left.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from edge_fea.capture.clock import Clock
 from edge_fea.errors import NotAllowed, NotFoundError, StoreError
 from edge_fea.store.audit import AuditEntry, AuditTrail
+from edge_fea.store.rows import Row
+
+ENCRYPTED_PACK, PLAIN_PACK = "age", "plain"
+"""Formats of packs in the audit trail."""
 
 
 @dataclass
@@ -29,6 +33,8 @@ class Receipt:
 
     after_place: int | None = None
     to_place: int | None = None
+    readers: tuple[str, ...] = ()
+    file: str | None = None
     """Of a pack: see ``AuditEntry``."""
 
 
@@ -58,13 +64,24 @@ def on_record(trail: AuditTrail, entry: AuditEntry, clock: Clock) -> Iterator[Re
     trail.append(_ended(entry, "done", receipt), clock.now())
 
 
-def received_to(trail: AuditTrail, who: str, patient: str | None = None) -> int:
+def received_to(
+    trail: AuditTrail,
+    who: str,
+    patient: str | None = None,
+    *,
+    readers: Collection[str] = (),
+    holds: Callable[[str], bool] | None = None,
+) -> int:
     """The place up to which ``who`` has been given all clips of ``patient``, or of all, in packs.
 
     0 where a pack must begin with the first clip. It goes by the order in which clips were
     recorded: a clock that is set back hides none. A pack of some other range moves it only where
     it joins on to what was given before, and a pack that was found damaged afterwards (a
     ``failed`` row with its hash) not at all.
+
+    A pack counts only where every one of ``readers`` (fingerprints; none for a plain pack) can
+    read it: a new reader is given all clips. With ``holds``, which tells whether the file of a
+    name is still there, it goes up to the latest pack that is.
     """
     try:
         rows = trail.rows()
@@ -74,15 +91,26 @@ def received_to(trail: AuditTrail, who: str, patient: str | None = None) -> int:
     asked = {row["seq"]: row["patient_refs"] for row in rows if row["outcome"] == "begun"}
     packs = [row for row in rows if (row["who"], row["action"]) == (who, "pack")]
     lost = {row["sha256"] for row in packs if row["outcome"] == "failed"} - {None}
-    received = 0
+    received, held = 0, 0
     for row in packs:
         if row["outcome"] != "done" or row["sha256"] in lost or asked.get(row["ends"]) != wanted:
             continue
         # A trail that an older edge-fea wrote has no places: everything is given once more.
         after, to = row.get("after_place"), row.get("to_place")
-        if after is not None and to is not None and after <= received:
-            received = max(received, to)
-    return received
+        if after is None or to is None or after > received or not _readable(row, readers):
+            continue
+        received = max(received, to)
+        if holds is not None and row["file"] is not None and holds(row["file"]):
+            held = max(held, to)
+    return received if holds is None else held
+
+
+def _readable(row: Row, readers: Collection[str]) -> bool:
+    """Whether each of ``readers`` can read the pack of ``row``; everybody can read a plain one."""
+    if row["format"] == PLAIN_PACK:
+        return True
+    # A trail of an older edge-fea does not say to whom a pack was encrypted.
+    return bool(readers) and set(readers) <= set((row.get("readers") or "").split())
 
 
 def _ended(entry: AuditEntry, outcome: str, receipt: Receipt) -> AuditEntry:
@@ -96,4 +124,6 @@ def _ended(entry: AuditEntry, outcome: str, receipt: Receipt) -> AuditEntry:
         patients=receipt.patients,
         after_place=receipt.after_place,
         to_place=receipt.to_place,
+        readers=receipt.readers,
+        file=receipt.file,
     )

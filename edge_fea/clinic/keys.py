@@ -117,6 +117,11 @@ def age_recipients(keys: Sequence[str]) -> list[x25519.Recipient]:
     return found
 
 
+def reader_fingerprint(key: str) -> str:
+    """What stands for a line of ``clinic.recipients`` in the audit trail: 64 bits of its hash."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
 def make_identity(path: Path, now: datetime, secret: str | None = None) -> str:
     """Make a reader's key file, protected with the passphrase ``secret``; its public key.
 

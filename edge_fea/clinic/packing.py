@@ -1,5 +1,6 @@
 """What is in a pack, and how one is handed over: with its rows in the audit trail."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge_fea.capture.clock import Clock
 from edge_fea.clinic.export import FORMATS
 from edge_fea.clinic.export.form import PLAIN as PLAIN_EXPORT
-from edge_fea.clinic.handover import Receipt, on_record, received_to
-from edge_fea.clinic.keys import device_key
+from edge_fea.clinic.handover import (
+    ENCRYPTED_PACK,
+    PLAIN_PACK,
+    Receipt,
+    on_record,
+    received_to,
+)
+from edge_fea.clinic.keys import device_key, reader_fingerprint
 from edge_fea.clinic.outlet import HashingWriter
 from edge_fea.clinic.pack import (
     ENCRYPTED,
@@ -52,6 +59,9 @@ class PackOrder:
     since_last: bool = False
     """Instead of ``start``: what was recorded after the packs that ``who`` has received."""
 
+    still_in: Path | None = None
+    """A folder: of those packs, only what goes up to the latest one whose file is still there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Packed:
@@ -78,7 +88,10 @@ def pack_into(
     key, and what ``outlet.write_whole`` and the audit trail raise; then nothing was left there.
     """
     with _ordered(order, settings, trail, clock) as ready:
-        path = target / ready.name if target.is_dir() else target
+        path = target
+        if target.is_dir():
+            path = target / ready.name
+            ready.receipt.file = ready.name
         written = make_pack(
             path, ready.members, ready.facts, key=ready.key, recipients=ready.recipients
         )
@@ -128,7 +141,7 @@ def _ordered(
     """Put the order on record, then see whether it is allowed, and gather what goes into it."""
     store, made = settings.store, clock.now()
     with ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader:
-        received = received_to(trail, order.who, order.patient)
+        received = _received(order, settings, trail)
         if received > reader.last_place():
             # Of another database, that was here before this one.
             received = 0
@@ -142,10 +155,11 @@ def _ordered(
         if starts is not None:
             # Of a clock that had run ahead, or was set back since.
             end = max(end, starts[1])
-        form = "plain" if not settings.clinic.recipients else "age"
+        form = ENCRYPTED_PACK if settings.clinic.recipients else PLAIN_PACK
         entry = AuditEntry(order.who, "pack", "begun", order.patient, start, end, form)
         with on_record(trail, entry, clock) as receipt:
             recipients = readers(settings.clinic)
+            receipt.readers = _fingerprints(recipients)
             key = device_key(settings.clinic.signing_key)
             selection = Selection(reader, wanted)
             with reader.one_moment():
@@ -163,6 +177,18 @@ def _ordered(
                     recipients,
                     receipt,
                 )
+
+
+def _received(order: PackOrder, settings: Settings, trail: AuditTrail) -> int:
+    folder = order.still_in
+    # By its name alone: nothing of what is there is read.
+    holds = None if folder is None else lambda name: os.path.lexists(folder / name)
+    who = _fingerprints(settings.clinic.recipients)
+    return received_to(trail, order.who, order.patient, readers=who, holds=holds)
+
+
+def _fingerprints(recipients: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(reader_fingerprint(each) for each in recipients)
 
 
 def _settled(reader: ClipReader, asked: datetime | None, now: datetime) -> datetime:

@@ -70,6 +70,12 @@ class AuditEntry:
     to_place: int | None = None
     """Of a pack: the place up to which it lacks no clip recorded after ``after_place``."""
 
+    readers: tuple[str, ...] = ()
+    """Of an encrypted pack: the fingerprints of the keys that open it."""
+
+    file: str | None = None
+    """Of a pack: the name that edge-fea gave it, None where somebody chose another."""
+
 
 class AuditTrail:
     """The trail in one file. Each call opens and closes it: many processes leave rows."""
@@ -255,6 +261,8 @@ def _row(db: sqlite_utils.Database, entry: AuditEntry, now: datetime) -> Row:
         "previous": last[0] if last else FIRST,
         "after_place": entry.after_place,
         "to_place": entry.to_place,
+        "readers": " ".join(sorted(entry.readers)) or None,
+        "file": entry.file,
     }
     return row | {"chain": chain(row)}
 

@@ -9,9 +9,9 @@ migrations = Migrations("edge_fea_audit")
 FIRST = "0" * 64
 """What stands for the hash before the first row."""
 
-STEPS = ("0001_audit", "0002_places")
+STEPS = ("0001_audit", "0002_places", "0003_readers")
 
-ADDED = ("after_place", "to_place")
+ADDED = ("after_place", "to_place", "readers", "file")
 """Columns of a later step. They are in a row's hash where they hold something: the hashes of older
 rows stay what they were."""
 
@@ -58,5 +58,12 @@ def create_audit(db: sqlite_utils.Database) -> None:
 @migrations(name=STEPS[1])
 def add_places(db: sqlite_utils.Database) -> None:
     """Which clips a pack holds, by the order in which they were recorded."""
-    for name in ADDED:
+    for name in ("after_place", "to_place"):
         db.conn.execute(f"ALTER TABLE audit ADD COLUMN {name} INTEGER")
+
+
+@migrations(name=STEPS[2])
+def add_readers(db: sqlite_utils.Database) -> None:
+    """Who can read a pack, and under which name it was left."""
+    for name in ("readers", "file"):
+        db.conn.execute(f"ALTER TABLE audit ADD COLUMN {name} TEXT")

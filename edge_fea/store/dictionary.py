@@ -125,8 +125,8 @@ _AUDIT = (
         "chain",
         "text",
         "Hash of this row",
-        formula="SHA-256 of all other columns, as sorted JSON; without after_place and to_place "
-        "where they are null",
+        formula="SHA-256 of all other columns, as sorted JSON; without after_place, to_place, "
+        "readers and file where they are null",
     ),
     Column(
         "after_place",
@@ -138,6 +138,19 @@ _AUDIT = (
         "to_place",
         "integer",
         "Of a pack: the place up to which it lacks no clip that was recorded after after_place",
+        nullable=True,
+    ),
+    Column(
+        "readers",
+        "text",
+        "Of an encrypted pack: the keys of clinic.recipients that open it",
+        nullable=True,
+        formula="SHA-256 of each line age1..., its first quarter",
+    ),
+    Column(
+        "file",
+        "text",
+        "Of a pack: its file's name, where edge-fea chose it",
         nullable=True,
     ),
 )

@@ -145,13 +145,16 @@ def packed(
     patient: str | None = None,
     outcome: str = "done",
     sha256: str | None = None,
+    readers: tuple[str, ...] = (),
+    form: str = "plain",
+    file: str | None = None,
 ) -> None:
     """Rows of a pack of what was recorded after one place and up to another."""
-    entry = AuditEntry(who, action, "begun", patient)
+    entry = AuditEntry(who, action, "begun", patient, format=form)
     begun = trail.append(entry, NOON)
     ended = replace(entry, outcome=outcome, ends=begun["seq"], sha256=sha256)
-    places = {"after_place": after, "to_place": to}
-    trail.append(replace(ended, patients=("P07", "P08"), **places), NOON)
+    more = {"after_place": after, "to_place": to, "readers": readers, "file": file}
+    trail.append(replace(ended, patients=("P07", "P08"), **more), NOON)
 
 
 def test_a_first_pack_begins_with_the_first_clip(trail: AuditTrail) -> None:
@@ -198,3 +201,44 @@ def test_packs_of_one_patient_are_not_packs_of_all(trail: AuditTrail) -> None:
 def test_a_pack_of_an_older_version_says_nothing_of_places(trail: AuditTrail) -> None:
     packed(trail, None, None)
     assert received_to(trail, "stick:1") == 0
+
+
+def test_a_pack_counts_only_for_those_who_can_read_it(trail: AuditTrail) -> None:
+    packed(trail, 0, 3, form="age", readers=("anna", "ben"))
+    packed(trail, 3, 5, form="age", readers=("anna",))
+    assert received_to(trail, "stick:1", readers=("anna",)) == 5
+    assert received_to(trail, "stick:1", readers=("ben",)) == 3
+    assert received_to(trail, "stick:1", readers=("anna", "ben")) == 3
+    assert received_to(trail, "stick:1", readers=("anna", "carl")) == 0
+
+
+def test_an_encrypted_pack_does_not_count_for_whoever_is_to_read_plain_ones(
+    trail: AuditTrail,
+) -> None:
+    packed(trail, 0, 3, form="age", readers=("anna",))
+    assert received_to(trail, "stick:1") == 0
+
+
+def test_everybody_has_received_a_plain_pack(trail: AuditTrail) -> None:
+    packed(trail, 0, 3)
+    assert received_to(trail, "stick:1", readers=("anna",)) == 3
+
+
+def test_an_encrypted_pack_of_an_older_version_does_not_say_who_reads_it(
+    trail: AuditTrail,
+) -> None:
+    packed(trail, 0, 3, form="age")
+    assert received_to(trail, "stick:1", readers=("anna",)) == 0
+
+
+def test_a_stick_has_what_goes_up_to_the_latest_pack_that_is_still_on_it(
+    trail: AuditTrail,
+) -> None:
+    packed(trail, 0, 3, file="a")
+    packed(trail, 3, 5, file="b")
+    packed(trail, 5, 9)
+    for there, place in (("", 0), ("a", 3), ("b", 5), ("ab", 5), ("x", 0)):
+        assert received_to(trail, "stick:1", holds=there.__contains__) == place
+    # The same clips once more, since the pack that held them went to a stick of the same number.
+    packed(trail, 3, 9, file="c")
+    assert received_to(trail, "stick:1", holds="ac".__contains__) == 9

@@ -10,6 +10,7 @@ import pytest
 from pyrage import x25519
 
 from edge_fea.clinic.handover import received_to
+from edge_fea.clinic.keys import reader_fingerprint
 from edge_fea.clinic.packing import Packed, PackOrder, pack_into
 from edge_fea.config import ClinicSettings, DeviceSettings, Settings, StoreSettings
 from edge_fea.errors import NotFoundError
@@ -61,11 +62,21 @@ def give(device: Settings, trail: AuditTrail, clock: FakeClock, tmp_path: Path) 
     clock.wall = START + timedelta(minutes=12)
     made: list[Path] = []
 
-    def give_it(order: PackOrder = ORDER) -> Packed:
+    def give_it(order: PackOrder = ORDER, *recipients: str) -> Packed:
         made.append(tmp_path / f"{len(made)}.edgefea")
-        return pack_into(made[-1], order, device, trail, clock)
+        asked = device
+        if recipients:
+            clinic = device.clinic.model_copy(update={"recipients": recipients})
+            asked = device.model_copy(update={"clinic": clinic})
+        return pack_into(made[-1], order, asked, trail, clock)
 
     return give_it
+
+
+def had(trail: AuditTrail, patient: str | None = None) -> int:
+    """The place up to which the stick has received what its reader can read."""
+    readers = [reader_fingerprint(str(READER.to_public()))]
+    return received_to(trail, WHO, patient, readers=readers)
 
 
 def places(device: Settings) -> dict[str, int]:
@@ -83,7 +94,7 @@ def test_the_next_pack_holds_what_the_last_one_lacked_and_the_clip_that_was_runn
     record(device, make_clip(10), make_clip(15))
     second = give()
     assert (second.clips, second.start) == (2, START + timedelta(minutes=10))
-    assert received_to(trail, WHO) == places(device)[make_clip(15).clip_id]
+    assert had(trail) == places(device)[make_clip(15).clip_id]
     # Another stick begins with the first clip.
     assert give(PackOrder("stick:99", since_last=True)).clips == 4
 
@@ -126,11 +137,11 @@ def test_a_pack_of_days_that_leaves_none_out_counts_as_received(
     record(device, make_clip(10), make_clip(15))
     place = places(device)
     give(PackOrder(WHO, start=START + timedelta(minutes=10)))
-    assert received_to(trail, WHO) == 0
+    assert had(trail) == 0
     give(PackOrder(WHO, end=START + timedelta(minutes=7)))
-    assert received_to(trail, WHO) == place[make_clip(5).clip_id]
+    assert had(trail) == place[make_clip(5).clip_id]
     give(PackOrder(WHO, start=START + timedelta(minutes=8)))
-    assert received_to(trail, WHO) == place[make_clip(15).clip_id]
+    assert had(trail) == place[make_clip(15).clip_id]
 
 
 def test_a_bound_in_the_future_is_no_promise_for_clips_to_come(
@@ -138,7 +149,7 @@ def test_a_bound_in_the_future_is_no_promise_for_clips_to_come(
 ) -> None:
     done = give(PackOrder(WHO, end=START + timedelta(days=9)))
     assert done.end == START + timedelta(minutes=10)
-    assert received_to(trail, WHO) == places(device)[make_clip(5).clip_id]
+    assert had(trail) == places(device)[make_clip(5).clip_id]
 
 
 def test_the_clips_of_another_patient_are_not_missing_in_a_pack_of_one(
@@ -147,7 +158,7 @@ def test_the_clips_of_another_patient_are_not_missing_in_a_pack_of_one(
     order = PackOrder(WHO, "P07", since_last=True)
     record(device, make_clip(10), make_clip(15, patient="P08"), make_clip(20))
     assert give(order).clips == 4
-    assert received_to(trail, WHO, "P07") == places(device)[make_clip(20).clip_id]
+    assert had(trail, "P07") == places(device)[make_clip(20).clip_id]
     record(device, make_clip(25, patient="P08"), make_clip(30))
     assert give(order).clips == 1
 
@@ -157,7 +168,7 @@ def test_what_another_database_handed_over_is_not_taken_for_what_this_one_has(
 ) -> None:
     record(device, make_clip(10))
     give()
-    received = received_to(trail, WHO)
+    received = had(trail)
     device.store.database.unlink()
     record(device, make_clip(-600))
     # A new database counts on from the present, so its places are beyond those of the old one.
@@ -193,3 +204,40 @@ def test_a_clip_keeps_its_place_however_often_it_is_written(device: Settings) ->
     record(device, make_clip(10), make_clip(0))
     assert places(device) == before
     assert sorted(before, key=before.__getitem__) == [make_clip(n).clip_id for n in (0, 5, 10)]
+
+
+def test_a_new_reader_is_given_all_clips_and_so_is_one_in_the_place_of_another(
+    device: Settings, give: Give
+) -> None:
+    old, new = str(READER.to_public()), str(x25519.Identity.generate().to_public())
+    assert give().clips == 2
+    assert give(ORDER, old, new).clips == 2
+    third = str(x25519.Identity.generate().to_public())
+    assert give(ORDER, third).clips == 2
+    # Whoever is left had them before.
+    with pytest.raises(NotFoundError):
+        give(ORDER, old)
+
+
+def test_a_stick_from_which_the_packs_were_removed_gets_their_clips_again(
+    device: Settings, trail: AuditTrail, give: Give, clock: FakeClock, tmp_path: Path
+) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    order = PackOrder(WHO, since_last=True, still_in=stick)
+
+    def fill() -> Packed:
+        clock.wall += timedelta(seconds=1)  # names are told apart by the second
+        return pack_into(stick, order, device, trail, clock)
+
+    first = fill()
+    assert first.path is not None
+    record(device, make_clip(10))
+    second = fill()
+    assert (first.clips, second.clips) == (2, 1)
+    assert second.path is not None
+    second.path.unlink()
+    assert fill().clips == 1
+    for pack in stick.iterdir():
+        pack.unlink()
+    assert fill().clips == 3

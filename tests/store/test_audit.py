@@ -81,6 +81,8 @@ def test_rows_read_back_as_they_were_put_on_record_the_oldest_first(trail: Audit
         "chain": "",
         "after_place": None,
         "to_place": None,
+        "readers": None,
+        "file": None,
     }
     assert second["previous"] == first["chain"]
 

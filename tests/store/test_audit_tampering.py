@@ -59,20 +59,24 @@ def test_the_file_itself_refuses_all_but_new_rows(trail: AuditTrail, statement: 
                 "UPDATE audit SET seq = seq + 1 WHERE seq = 5",
                 "INSERT INTO audit SELECT 5, ends, at_utc, 'user:mallory', action, outcome, "
                 "patient_refs, from_utc, to_utc, format, bytes, sha256, note, previous, chain, "
-                "NULL, NULL FROM audit WHERE seq = 4",
+                "NULL, NULL, NULL, NULL FROM audit WHERE seq = 4",
             ],
             "row 5: does not follow from the row before it; row 5: was changed",
         ),
         (
             [
                 "INSERT INTO audit SELECT 6, ends, at_utc, who, action, outcome, patient_refs, "
-                "from_utc, to_utc, format, bytes, sha256, note, chain, chain, NULL, NULL "
+                "from_utc, to_utc, format, bytes, sha256, note, chain, chain, NULL, NULL, NULL, NULL "
                 "FROM audit WHERE seq = 5"
             ],
             "row 6: was changed after it was written, or not written by edge-fea",
         ),
         (
             ["UPDATE audit SET to_place = 7 WHERE seq = 3"],
+            "row 3: was changed after",
+        ),
+        (
+            ["UPDATE audit SET readers = '0123456789abcdef' WHERE seq = 3"],
             "row 3: was changed after",
         ),
         (
