@@ -3,14 +3,18 @@
 import csv
 import json
 import sys
+from contextlib import closing
 
 import click
 from tabulate import tabulate
 
 from edge_fea.cli.context import Options, pass_options
-from edge_fea.errors import AuditBroken
+from edge_fea.errors import AuditBroken, NotFoundError
+from edge_fea.store.anchor import Anchor, anchor_of
 from edge_fea.store.audit import AuditTrail
+from edge_fea.store.database import open_for_reading
 from edge_fea.store.dictionary import TRAIL
+from edge_fea.store.errors_from_sqlite import translated
 from edge_fea.store.rows import Row
 
 _SHOWN_HASH = 12
@@ -29,7 +33,7 @@ _SHOWN_HASH = 12
 @click.option(
     "--verify",
     is_flag=True,
-    help="Check instead that no row was removed, changed or put in.",
+    help="Check instead that no row was removed, changed or put in, nor the whole trail.",
 )
 @click.option(
     "--head",
@@ -45,7 +49,7 @@ def audit(options: Options, form: str, patient: str | None, verify: bool, head: 
         raise click.UsageError("--head goes with --verify")
     trail = options.trail()
     if verify:
-        _verify(trail, head)
+        _verify(trail, _anchor(options), head)
         return
     rows = trail.rows(patient)
     if form == "json":
@@ -60,8 +64,26 @@ def audit(options: Options, form: str, patient: str | None, verify: bool, head: 
         click.echo(tabulate([_short(row, ended) for row in rows], headers="keys") or "no rows")
 
 
-def _verify(trail: AuditTrail, head: str | None) -> None:
-    faults = [str(fault) for fault in trail.faults()]
+def _anchor(options: Options) -> Anchor | None:
+    store = options.settings().store
+    try:
+        db = open_for_reading(store.database, busy_timeout=store.busy_timeout_s)
+    except NotFoundError:
+        # A trail may be looked at without its database, which then cannot speak for it.
+        return None
+    with closing(db.conn), translated(store.database):
+        return anchor_of(db)
+
+
+def _verify(trail: AuditTrail, anchor: Anchor | None, head: str | None) -> None:
+    lost = None if anchor is None else anchor.missing_in(trail)
+    try:
+        faults = [str(fault) for fault in trail.faults()]
+    except NotFoundError:
+        if lost:
+            raise AuditBroken(f"the audit trail {trail.path}: {lost}") from None
+        raise
+    faults += [lost] if lost else []
     if head is not None and not trail.contains(head.strip().lower()):
         faults.append(f"no row has the hash {head}: what followed it was cut off, or rewritten")
     if faults:

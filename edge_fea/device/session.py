@@ -12,6 +12,7 @@ from edge_fea import __version__
 from edge_fea.capture.clock import Clock, RestoredClock, boot_id, system_zone, wall_of_boot
 from edge_fea.capture.frame import Frame
 from edge_fea.config import Settings
+from edge_fea.device.anchoring import DailyAnchor
 from edge_fea.device.housekeeping import DailyRetention
 from edge_fea.device.recorder import Hooks, Recorder
 from edge_fea.errors import NotFoundError, StoreError
@@ -131,12 +132,10 @@ class Session:
 
     def _saving(self, on_clip: Callable[[ClipSummary], None]) -> Callable[[ClipSummary], None]:
         store = self.settings.store
-        daily = DailyRetention(
-            self.store.retention,
-            AuditTrail(store.audit, busy_timeout=store.busy_timeout_s),
-            store.retention_days,
-            self.clock,
-        )
+        trail = AuditTrail(store.audit, busy_timeout=store.busy_timeout_s)
+        daily = DailyRetention(self.store.retention, trail, store.retention_days, self.clock)
+        anchor = DailyAnchor(self.store, trail, self.clock)
+        anchor.move()
 
         def save(clip: ClipSummary) -> None:
             zero = wall_of_boot(self.clock)
@@ -145,6 +144,7 @@ class Session:
             if self.store.save(clip) and clip.ended_by is not None:
                 on_clip(clip)
                 daily.after_clip()
+                anchor.move()
 
         return save
 

@@ -46,7 +46,7 @@ class ClipRecorder:
         keep_series: bool = False,
         series_days: int = 90,
     ) -> None:
-        self._path = path
+        self.path = path
         self.opened: Opened = open_for_recording(path, busy_timeout=busy_timeout, now=now)
         self._db = self.opened.db
         self._clips = self._db.table("clips")
@@ -85,7 +85,7 @@ class ClipRecorder:
         An ended clip may bring the day's new baseline with it, for the clips after it. False, and
         nothing is written, where the clip's patient was erased after the clip had begun.
         """
-        with translated(self._path), writing(self._db):
+        with translated(self.path), writing(self._db):
             if self._erasures.forbid(clip, self._erased_before):
                 return False
             self._moments.catch_up(clip.recording.boot_id)
@@ -107,7 +107,7 @@ class ClipRecorder:
         Cheap enough to ask at each frame: the table is read again only when another process has
         written to the database.
         """
-        with translated(self._path):
+        with translated(self.path):
             (version,) = self._db.execute("PRAGMA data_version").fetchone()
             if version != self._version:
                 self._version, self._present = version, self._stays.assigned()
@@ -115,7 +115,7 @@ class ClipRecorder:
 
     def last_known(self, boot_id: str) -> datetime | None:
         """A moment before this boot that wall time had surely reached: ``Moments.last_known``."""
-        with translated(self._path):
+        with translated(self.path):
             return self._moments.last_known(boot_id)
 
     def synchronized(self, boot_id: str, zero: datetime) -> None:
@@ -130,7 +130,7 @@ class ClipRecorder:
 
         Its SHA-256; None where this network has a baseline of its own, or there never was another.
         """
-        with translated(self._path):
+        with translated(self.path):
             if self._baselines.holding(patient, model_sha256, now) is not None:
                 return None
             former = self._baselines.former_network(patient, model_sha256)
@@ -138,12 +138,12 @@ class ClipRecorder:
 
     def close(self) -> None:
         """Close the database and let another process record."""
-        with translated(self._path):
+        with translated(self.path):
             self.opened.db.conn.close()
         self.opened.lock.release()
 
     def _close_left_open(self) -> list[str]:
-        with translated(self._path):
+        with translated(self.path):
             left = [row["clip_id"] for row in self._clips.rows_where("ended_by IS NULL")]
             for clip_id in left:
                 self._clips.update(clip_id, {"ended_by": EndedBy.POWER_LOSS})

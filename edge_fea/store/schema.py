@@ -169,6 +169,13 @@ def add_baseline_of_doubt(db: sqlite_utils.Database) -> None:
     db.table("clips").add_column("z_doubt_bits", float)
 
 
+@migrations(name="0009_audit_anchor")
+def create_audit_anchor(db: sqlite_utils.Database) -> None:
+    """Up to which row the audit trail went when the service last looked. See ``store.anchor``."""
+    columns: dict[str, type] = {"anchor_id": int, "seq": int, "chain": str, "at_utc": str}
+    db.table("audit_anchor").create(columns, pk="anchor_id", not_null=set(columns), strict=True)
+
+
 def known() -> set[str]:
     """The names of all steps that this version has."""
     memory = sqlite_utils.Database(memory=True)

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from edge_fea.config import StoreSettings
+from edge_fea.errors import AuditBroken
+from edge_fea.store.anchor import move_anchor
 from edge_fea.store.audit import AuditEntry, AuditTrail
+from edge_fea.store.clips import ClipRecorder
 from edge_fea.store.dictionary import TRAIL
 from tests.cli.conftest import Run
 from tests.conftest import NOON
@@ -111,6 +114,35 @@ def test_the_hash_in_a_pack_must_be_in_the_trail(
     assert result.exit_code == 74
     assert "cut off, or rewritten" in result.stderr
     assert run("--database", database, "audit", "--head", head).exit_code == 2
+
+
+def remembered(database: Path, trail: AuditTrail) -> None:
+    """What the service does as it starts."""
+    with ClipRecorder(database, busy_timeout=1, now=NOON) as recorder:
+        move_anchor(recorder.opened.db, database, trail)
+
+
+def test_a_trail_that_goes_on_from_the_row_that_the_database_knows_is_whole(
+    run: Run, database: Path, trail: AuditTrail
+) -> None:
+    remembered(database, trail)
+    trail.append(AuditEntry("user:anna", "export"), NOON)
+    assert run("--database", database, "audit", "--verify").exit_code == 0
+
+
+def test_a_trail_that_was_removed_is_missed(run: Run, database: Path, trail: AuditTrail) -> None:
+    remembered(database, trail)
+    trail.path.unlink()
+    result = run("--database", database, "audit", "--verify")
+    assert result.exit_code == 74
+    assert "no trail found, although row 5 was recorded on 2026-11-22T12:00:00" in result.stderr
+    # A service that starts meanwhile does not forget it, and neither does a new trail.
+    with pytest.raises(AuditBroken):
+        remembered(database, trail)
+    trail.append(AuditEntry("user:anna", "export"), NOON)
+    result = run("--database", database, "audit", "--verify")
+    assert result.exit_code == 74
+    assert "row 5 was recorded on 2026-11-22T12:00:00.000Z, and is not in it" in result.stderr
 
 
 def test_who_used_sudo_is_told_by_name(
