@@ -6,6 +6,7 @@
     ├── NotAllowed             77  the settings, the account or a former decision forbid it
     ├── Unwell                 71  a check of the device failed: do what its line says
     ├── NotFoundError          66  the clip, file or folder asked for does not exist
+    │   └── NothingNew         66  everything was given before: ask again later, or for all of it
     ├── SourceError
     │   ├── SourceUnavailable  69  no such camera, or it is in use: plug it in, free it
     │   │   └── CameraSoftwareMissing  69  the Pi camera's packages are not installed: install them
@@ -73,6 +74,10 @@ class NotFoundError(EdgeFeaError):
     """What was asked for by name does not exist."""
 
     exit_code = 66
+
+
+class NothingNew(NotFoundError):
+    """Who asks for what is new has received everything already: no fault."""
 
 
 class SourceError(EdgeFeaError):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from edge_fea.capture.clock import Clock
-from edge_fea.errors import NotAllowed, NotFoundError, StoreError
+from edge_fea.errors import NotAllowed, NotFoundError, NothingNew, StoreError
 from edge_fea.store.audit import AuditEntry, AuditTrail
 from edge_fea.store.rows import Row
 
@@ -40,10 +40,11 @@ class Receipt:
 
 @contextmanager
 def on_record(trail: AuditTrail, entry: AuditEntry, clock: Clock) -> Iterator[Receipt]:
-    """Put ``entry`` on record as ``begun``, and then as ``done``, ``refused`` or ``failed``.
+    """Put ``entry`` on record as ``begun``, and then how it ended.
 
     Where the first row cannot be written, the block is not entered and nothing leaves. The block
-    fills in the receipt. NotAllowed counts as refused, everything else as failed.
+    fills in the receipt. It ends as ``done``; NotAllowed as ``refused``, NothingNew as
+    ``nothing_new``, everything else as ``failed``.
 
     Raises what ``AuditTrail.append`` raises, and what the block does.
     """
@@ -52,16 +53,23 @@ def on_record(trail: AuditTrail, entry: AuditEntry, clock: Clock) -> Iterator[Re
     try:
         yield receipt
     except BaseException as error:
-        outcome = "refused" if isinstance(error, NotAllowed) else "failed"
-        # The kind alone: a message may hold a path or a pseudonym.
-        kind = type(error).__name__ if isinstance(error, Exception) else "interrupted"
+        outcome, note = _told(error)
         try:
-            trail.append(_ended(entry, outcome, replace(receipt, note=kind)), clock.now())
+            trail.append(_ended(entry, outcome, replace(receipt, note=note)), clock.now())
         except StoreError as second:
             # The row that said begun stands alone, which says enough; the first error is the cause.
             error.add_note(f"and the audit trail could not be ended: {second}")
         raise
     trail.append(_ended(entry, "done", receipt), clock.now())
+
+
+def _told(error: BaseException) -> tuple[str, str]:
+    """Outcome and note of what did not leave."""
+    if isinstance(error, NothingNew):
+        return "nothing_new", ""
+    # The kind alone: a message may hold a path or a pseudonym.
+    note = type(error).__name__ if isinstance(error, Exception) else "interrupted"
+    return "refused" if isinstance(error, NotAllowed) else "failed", note
 
 
 def received_to(

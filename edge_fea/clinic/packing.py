@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -35,7 +35,7 @@ from edge_fea.clinic.pack import (
 from edge_fea.clinic.report import render_html
 from edge_fea.clinic.selection import Selection
 from edge_fea.config import Settings
-from edge_fea.errors import NotFoundError
+from edge_fea.errors import NotFoundError, NothingNew
 from edge_fea.store import dictionary
 from edge_fea.store.audit import AuditEntry, AuditTrail
 from edge_fea.store.clips import ClipFilter, ClipReader
@@ -206,10 +206,7 @@ def _facts(
 ) -> PackFacts:
     clips = selection.count()
     if not clips:
-        raise NotFoundError(
-            "no clips for a pack: of what was asked for, none has ended yet, or all were packed "
-            "before"
-        )
+        raise _none(selection)
     return PackFacts(
         device_id=settings.device.identity(),
         made=made,
@@ -220,6 +217,23 @@ def _facts(
         clips=clips,
         audit_seq=receipt.seq,
         audit_head=receipt.head,
+    )
+
+
+def _none(selection: Selection) -> NotFoundError:
+    """Why there is no clip for a pack."""
+    wanted = selection.wanted
+    whose = "" if wanted.patient is None else f" of patient {wanted.patient}"
+    if wanted.after is not None and selection.reader.count(replace(wanted, after=None)):
+        return NothingNew(
+            f"nothing new{whose} since the last pack: all clips of before are in packs that were "
+            "received; without --since-last (on a stick: with --all) they come once more"
+        )
+    if not selection.reader.count(ClipFilter(patient=wanted.patient)):
+        return NotFoundError(f"no clips{whose} for a pack: there are none, or none has ended yet")
+    return NotFoundError(
+        f"no clips{whose} for a pack in the period that was asked for: `edge-fea summary --by day` "
+        "lists the days that have some"
     )
 
 

@@ -1,7 +1,8 @@
 """A USB stick: looked at, mounted, filled, read back, unmounted. Only what needs root.
 
-Anybody may plug in any stick. Nothing of it is read but its label, its serial number and its free
-space; nothing on it is executed; files are only ever added, by a process without privileges.
+Anybody may plug in any stick. Nothing of it is read but its label, its numbers, its free space and
+which of the device's own packs are still there, by name. Nothing on it is executed; files are only
+ever added, by a process without privileges.
 """
 
 import os
@@ -27,6 +28,7 @@ FILE_SYSTEMS = {
 _SAFE = "nodev,nosuid,noexec,nosymfollow,noatime"
 # A pack of a month is some 7 MB; a stick with less than this is full.
 LEAST_FREE = 32 << 20
+UNKNOWN = "unknown"
 _COMMAND_TIMEOUT_S = 60.0
 _LONGEST_NAME = 64
 
@@ -42,12 +44,15 @@ class Stick:
     label: str
     file_system: str
     serial: str
-    """Of the stick, else of its file system; letters, digits and ``._-`` only."""
+    """Of the stick, ``unknown`` without one; letters, digits and ``._-`` only."""
+
+    volume: str
+    """The number (UUID) that its file system got when the stick was formatted, likewise."""
 
     @property
     def who(self) -> str:
-        """Its name in the audit trail."""
-        return f"stick:{self.serial}"
+        """Its name in the audit trail. Cheap sticks share serial numbers, so it has both."""
+        return f"stick:{self.serial}/{self.volume}"
 
 
 def run_command(command: Sequence[str]) -> str:
@@ -89,8 +94,8 @@ def examine(device: Path, label: str, run: Run = run_command) -> Stick:
         raise NotAllowed(
             f"{device} must be formatted as {', '.join(FILE_SYSTEMS)}, and is {_plain(kind)}"
         )
-    serial = _serial(device, run) or found.get("UUID", "")
-    return Stick(device, label, kind, _plain(serial) or "unknown")
+    serial, volume = _serial(device, run), found.get("UUID", "")
+    return Stick(device, label, kind, _plain(serial) or UNKNOWN, _plain(volume) or UNKNOWN)
 
 
 @contextmanager
@@ -110,7 +115,8 @@ def mounted(
     """
     own = FILE_SYSTEMS[stick.file_system].format(uid=uid, gid=gid)
     options = ",".join(part for part in (_SAFE, own, "ro" if read_only else "rw") if part)
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with translated_output(place):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
     run(["mount", "-t", stick.file_system, "-o", options, str(stick.device), str(place)])
     try:
         yield place

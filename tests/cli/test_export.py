@@ -72,7 +72,7 @@ def test_nothing_to_export_is_said_and_no_file_is_left(
         *("--patient", "P99", "-o", tmp_path / "out"),
     )
     assert done.exit_code == 66
-    assert "no clips to export of patient P99: " in done.stderr
+    assert "no clips of patient P99 to export: " in done.stderr
     assert "`edge-fea clips`" in done.stderr
     assert not (tmp_path / "out").exists()
 

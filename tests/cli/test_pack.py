@@ -156,7 +156,7 @@ def test_the_next_pack_holds_what_the_last_one_lacked(
     assert "3 clips of 2 patients" in run("--database", database, "pack", "-o", "1").stderr
     nothing = run("--database", database, "pack", "--since-last", "-o", "2")
     assert nothing.exit_code == 66
-    assert "no clips for a pack" in nothing.stderr
+    assert "nothing new since the last pack" in nothing.stderr
     both = run("--database", database, "pack", "--since-last", "--from", "2026-11-22", "-o", "3")
     assert both.exit_code == 2
 

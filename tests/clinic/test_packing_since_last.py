@@ -13,7 +13,7 @@ from edge_fea.clinic.handover import received_to
 from edge_fea.clinic.keys import reader_fingerprint
 from edge_fea.clinic.packing import Packed, PackOrder, pack_into
 from edge_fea.config import ClinicSettings, DeviceSettings, Settings, StoreSettings
-from edge_fea.errors import NotFoundError
+from edge_fea.errors import NothingNew
 from edge_fea.store.audit import AuditTrail
 from edge_fea.store.clips import ClipReader, ClipRecorder
 from edge_fea.store.erasure import erase_patient
@@ -89,7 +89,7 @@ def test_the_next_pack_holds_what_the_last_one_lacked_and_the_clip_that_was_runn
 ) -> None:
     first = give()
     assert (first.clips, first.start, first.end) == (2, None, START + timedelta(minutes=10))
-    with pytest.raises(NotFoundError, match="no clips for a pack"):
+    with pytest.raises(NothingNew, match="nothing new since the last pack"):
         give()
     record(device, make_clip(10), make_clip(15))
     second = give()
@@ -108,7 +108,7 @@ def test_clips_of_a_clock_that_was_set_back_are_in_the_next_pack(
     done = give()
     assert (done.clips, done.start) == (2, START - timedelta(minutes=60))
     assert done.start < done.end
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NothingNew):
         give()
 
 
@@ -215,7 +215,7 @@ def test_a_new_reader_is_given_all_clips_and_so_is_one_in_the_place_of_another(
     third = str(x25519.Identity.generate().to_public())
     assert give(ORDER, third).clips == 2
     # Whoever is left had them before.
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NothingNew):
         give(ORDER, old)
 
 

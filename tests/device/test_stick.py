@@ -35,15 +35,17 @@ def blkid(label: str = "EDGEFEA", kind: str = "vfat", uuid: str = "1A2B-3C4D") -
     return f"DEVNAME=/dev/sda1\nLABEL={label}\nUUID={uuid}\nTYPE={kind}\n"
 
 
-def test_a_stick_is_known_by_its_own_serial_number() -> None:
+def test_a_stick_is_known_by_its_serial_number_and_that_of_its_file_system() -> None:
     run = Commands(blkid=blkid(), udevadm="ID_BUS=usb\nID_SERIAL_SHORT=4C53\n")
-    assert examine(DEVICE, "EDGEFEA", run) == Stick(DEVICE, "EDGEFEA", "vfat", "4C53")
+    found = examine(DEVICE, "EDGEFEA", run)
+    assert found == Stick(DEVICE, "EDGEFEA", "vfat", "4C53", "1A2B-3C4D")
+    assert found.who == "stick:4C53/1A2B-3C4D"
 
 
 @pytest.mark.parametrize("udevadm", ["ID_BUS=usb\n", OutputUnwritable("cannot run udevadm")])
 def test_without_one_the_file_systems_number_has_to_do(udevadm: str | Exception) -> None:
     found = examine(DEVICE, "EDGEFEA", Commands(blkid=blkid(), udevadm=udevadm))
-    assert found.who == "stick:1A2B-3C4D"
+    assert found.who == "stick:unknown/1A2B-3C4D"
 
 
 def test_what_a_stick_says_of_itself_can_be_anything() -> None:
@@ -76,7 +78,7 @@ def test_a_stick_that_is_gone_is_not_found() -> None:
 @pytest.mark.parametrize("kind", FILE_SYSTEMS)
 def test_nothing_on_a_stick_can_run_or_lead_elsewhere(kind: str, tmp_path: Path) -> None:
     run = Commands()
-    with mounted(Stick(DEVICE, "EDGEFEA", kind, "1"), tmp_path / "m", uid=7, gid=8, run=run):
+    with mounted(Stick(DEVICE, "EDGEFEA", kind, "1", "2"), tmp_path / "m", uid=7, gid=8, run=run):
         pass
     mount, unmount = run.given
     options = mount[mount.index("-o") + 1].split(",")
@@ -87,7 +89,7 @@ def test_nothing_on_a_stick_can_run_or_lead_elsewhere(kind: str, tmp_path: Path)
 
 def test_a_stick_that_was_pulled_out_is_let_go_of(tmp_path: Path) -> None:
     run = Commands(umount=OutputUnwritable("target is busy"))
-    found = Stick(DEVICE, "EDGEFEA", "vfat", "1")
+    found = Stick(DEVICE, "EDGEFEA", "vfat", "1", "2")
     with (
         pytest.raises(ZeroDivisionError),
         mounted(found, tmp_path / "m", uid=7, gid=8, run=run),
@@ -98,7 +100,7 @@ def test_a_stick_that_was_pulled_out_is_let_go_of(tmp_path: Path) -> None:
 
 def test_a_stick_that_does_not_unmount_is_an_error(tmp_path: Path) -> None:
     run = Commands(umount=OutputUnwritable("target is busy"))
-    found = Stick(DEVICE, "EDGEFEA", "vfat", "1")
+    found = Stick(DEVICE, "EDGEFEA", "vfat", "1", "2")
     with (
         pytest.raises(OutputUnwritable, match="busy"),
         mounted(found, tmp_path / "m", uid=7, gid=8, run=run),
@@ -107,7 +109,7 @@ def test_a_stick_that_does_not_unmount_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_stick_needs_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Stick(DEVICE, "EDGEFEA", "vfat", "4C53")
+    found = Stick(DEVICE, "EDGEFEA", "vfat", "4C53", "1A2B")
     require_space(tmp_path, found)
     monkeypatch.setattr(stick_module, "LEAST_FREE", 1 << 60)
     with pytest.raises(OutputFull, match="the stick 4C53 has"):

@@ -217,6 +217,33 @@ def test_a_good_stick_gets_what_is_new_since_its_last_pack(room: Room, kind: str
     assert whose.pop().startswith("stick:")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stick_from_which_a_pack_was_removed_gets_its_clips_again(room: Room, kind: str) -> None:
+    device = room.stick(kind)
+    assert room.write(device).returncode == 0
+    place = room.folder / "look"
+    place.mkdir()
+    subprocess.run(["mount", "-t", kind, device, place], check=True)
+    for each in place.glob("*.edgefea"):
+        each.unlink()
+    subprocess.run(["umount", place], check=True)
+    again = room.write(device)
+    assert "1 clips, read back" in again.stdout, again.stderr
+    assert len(room.content(device, kind)) == 1
+
+
+def test_a_reader_who_is_new_finds_all_clips_on_a_stick_that_was_filled_before(room: Room) -> None:
+    device, taken = room.stick("ext4"), room.folder / "taken"
+    assert room.write(device).returncode == 0
+    room.identity, former = pyrage.x25519.Identity.generate(), room.identity
+    text = room.settings.read_text()
+    room.settings.write_text(text.replace(str(former.to_public()), str(room.identity.to_public())))
+    time.sleep(1.1)  # names are told apart by the second
+    assert "1 clips, read back" in room.write(device).stdout
+    newest = room.content(device, "ext4", taken)[-1]
+    assert unpacked(room, taken / newest).count("\n") - 1 == 1
+
+
 def unpacked(room: Room, pack: Path) -> str:
     """The clips of a pack, as a clinician gets at them."""
     key, folder = room.folder / "reader.txt", room.folder / pack.stem

@@ -67,7 +67,7 @@ def _refuse_nothing(selection: Selection, extras: Extras) -> int:
     clips = selection.count()
     if not clips:
         raise NotFoundError(
-            f"no clips to export{_asked(selection.wanted)}: there are none, or none has ended yet. "
+            f"no clips{_asked(selection.wanted)} to export: there are none, or none has ended yet. "
             "`edge-fea clips` lists what there is"
         )
     if extras.series and next(selection.reader.seconds(selection.wanted), None) is None:
@@ -79,8 +79,10 @@ def _refuse_nothing(selection: Selection, extras: Extras) -> int:
 
 
 def _asked(wanted: ClipFilter) -> str:
-    parts = {"of patient": wanted.patient, "from": wanted.start, "before": wanted.end}
-    return "".join(f" {word} {value}" for word, value in parts.items() if value is not None)
+    # No moments: what was typed were days of the patient's time zone.
+    period = wanted.start is not None or wanted.end is not None
+    whose = "" if wanted.patient is None else f" of patient {wanted.patient}"
+    return whose + (" in the period that was asked for" if period else "")
 
 
 def _read_back(form: Format, partial: Path, path: Path, clips: int) -> None:
