@@ -37,13 +37,13 @@ class AuditEntry:
     """What is put on record."""
 
     who: str
-    """``user:LOGIN``, ``ssh:SHA256:...`` (a key's fingerprint), ``stick:SERIAL``, ``service``."""
+    """``user:LOGIN``, ``ssh:SHA256:...`` (a key's), ``stick:SERIAL/VOLUME``, ``service``."""
 
     action: str
     """``export``, ``report``, ``pack``, ``show``, ``erase``, ``retention`` or an SSH verb."""
 
     outcome: str = "begun"
-    """``begun``, ``done``, ``refused`` or ``failed``."""
+    """``begun``, ``done``, ``refused``, ``failed`` or ``nothing_new``."""
 
     patient: str | None = None
     """The pseudonym that was asked for, None for all; only its keyed hash is written."""
@@ -160,7 +160,10 @@ class AuditTrail:
     @contextmanager
     def _reading(self) -> Iterator[sqlite_utils.Database]:
         if not _size(self.path):
-            raise NotFoundError(f"no audit trail {self.path}: nothing has left this device")
+            raise NotFoundError(
+                f"no audit trail {self.path}: nothing has left this device, or the trail was "
+                "removed, which `edge-fea audit --verify` would tell"
+            )
         # Only whoever may write can take back what a power cut left half done.
         mine = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
         uri = f"{self.path.absolute().as_uri()}?mode={'rw' if mine else 'ro'}"

@@ -99,13 +99,14 @@ _AUDIT = (
     Column("seq", "integer", "Number of the row", low=1),
     Column("ends", "integer", "The row that said begun, of what this row ends", nullable=True),
     Column("at_utc", "moment", "When the row was written"),
-    Column("who", "text", "user:LOGIN, ssh:FINGERPRINT of a key, stick:SERIAL, or service"),
+    Column("who", "text", "user:LOGIN, ssh:FINGERPRINT of a key, stick:SERIAL/VOLUME, or service"),
     Column("action", "text", "What was asked for: export, report, pack, erase, retention, ..."),
     Column(
         "outcome",
         "text",
-        "How it went; begun without a row that ends it: a power cut, something may have left",
-        levels=("begun", "done", "refused", "failed"),
+        "How it went; begun without a row that ends it: a power cut, something may have left; "
+        "nothing_new: a pack of what is new was asked for, and everything was received before",
+        levels=("begun", "done", "refused", "failed", "nothing_new"),
     ),
     Column(
         "patient_refs",
@@ -169,6 +170,13 @@ _CLIP_ORDER = (
     Column("clip_id", "text", "The clip"),
 )
 
+_AUDIT_ANCHOR = (
+    Column("anchor_id", "integer", "Always 1"),
+    Column("seq", "integer", "Last row of the audit trail when the service looked", low=1),
+    Column("chain", "text", "Hash of that row, which must be in the trail ever after"),
+    Column("at_utc", "moment", "When that row was written"),
+)
+
 TABLES: dict[str, tuple[Column, ...]] = {
     "clips": CLIPS,
     "stays": _STAYS,
@@ -178,6 +186,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "erasures": _ERASURES,
     "clock_checks": _CLOCK_CHECKS,
     "clip_order": _CLIP_ORDER,
+    "audit_anchor": _AUDIT_ANCHOR,
     "data_dictionary": _DICTIONARY,
 }
 """All tables of the database that hold data."""
@@ -194,6 +203,7 @@ TABLE_MEANINGS: dict[str, str] = {
     "erasures": "When a patient was erased; who it was is in no table.",
     "clock_checks": "When somebody said that the clock was right.",
     "clip_order": "In which order the clips were recorded.",
+    "audit_anchor": "Up to which row the audit trail went, so that its removal shows.",
     "data_dictionary": "This page, within the database.",
     "audit": "What left the device, and what was refused; in a file of its own, `*-audit.db`.",
 }

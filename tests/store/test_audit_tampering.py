@@ -66,8 +66,8 @@ def test_the_file_itself_refuses_all_but_new_rows(trail: AuditTrail, statement: 
         (
             [
                 "INSERT INTO audit SELECT 6, ends, at_utc, who, action, outcome, patient_refs, "
-                "from_utc, to_utc, format, bytes, sha256, note, chain, chain, NULL, NULL, NULL, NULL "
-                "FROM audit WHERE seq = 5"
+                "from_utc, to_utc, format, bytes, sha256, note, chain, chain, NULL, NULL, NULL, "
+                "NULL FROM audit WHERE seq = 5"
             ],
             "row 6: was changed after it was written, or not written by edge-fea",
         ),
