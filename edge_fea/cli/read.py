@@ -10,6 +10,9 @@ from edge_fea.cli.formats import FORMAT_OPTION, describe, echo_clips
 from edge_fea.cli.spans import span, span_options
 from edge_fea.store.clips import ClipFilter, ClipReader
 
+# More than a device records in a lifetime, and less than SQLite can count.
+MOST_CLIPS = 10_000_000
+
 
 @click.command()
 @span_options
@@ -18,7 +21,7 @@ from edge_fea.store.clips import ClipFilter, ClipReader
     "--sufficient/--insufficient", default=None, help="Clips seen enough for scores, or not."
 )
 @click.option("--running", is_flag=True, help="The running clip too.")
-@click.option("--limit", type=click.IntRange(min=1), help="The latest so many.")
+@click.option("--limit", type=click.IntRange(1, MOST_CLIPS), help="The latest so many.")
 @FORMAT_OPTION
 @pass_options
 def clips(

@@ -182,8 +182,10 @@ def test_what_is_no_day_is_a_wrong_command_line(run: Run, database: Path, moment
     assert "is no day such as" in told or "must lie between 1970 and 2200" in told
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "many"])
-def test_a_limit_is_at_least_one(run: Run, database: Path, limit: str) -> None:
+@pytest.mark.parametrize("limit", ["0", "-1", "many", "99999999999999999999"])
+def test_a_limit_is_at_least_one_and_a_number_that_sqlite_can_count_to(
+    run: Run, database: Path, limit: str
+) -> None:
     assert run("--database", database, "clips", "--limit", limit).exit_code == 2
 
 
