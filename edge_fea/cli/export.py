@@ -10,7 +10,6 @@ from edge_fea.capture.clock import SystemClock
 from edge_fea.cli.context import Options, pass_options
 from edge_fea.cli.spans import span, span_options
 from edge_fea.clinic.export import FORMATS, Exported, Extras, Format, export_file, export_stream
-from edge_fea.clinic.export.redcap import MOST_INSTANCES
 from edge_fea.clinic.handover import on_record
 from edge_fea.clinic.outlet import translated_output
 from edge_fea.clinic.selection import Selection
@@ -45,12 +44,6 @@ _LISTED = "\n".join(f"{form.name:9} {form.about}" for form in FORMATS.values())
     help="The second series too, where it was kept (csv-zip, bids, sqlite).",
 )
 @click.option(
-    "--first-instance",
-    type=click.IntRange(1, MOST_INSTANCES),
-    help="redcap: the number of each patient's first clip; otherwise its place among all clips of "
-    "the patient on this device.",
-)
-@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -65,11 +58,10 @@ def export(
     patient: str | None,
     sufficient: bool | None,
     series: bool,
-    first_instance: int | None,
     output: Path | None,
 ) -> None:
     """See ``help``, which lists the formats."""
-    chosen, extras = FORMATS[form], Extras(series, first_instance)
+    chosen, extras = FORMATS[form], Extras(series)
     _refuse_unfit(chosen, extras, output)
     settings = options.settings()
     start, end = span(first, last, settings)
@@ -104,8 +96,6 @@ def _export(form: Format, selection: Selection, output: Path | None, extras: Ext
 def _refuse_unfit(form: Format, extras: Extras, output: Path | None) -> None:
     if extras.series and not form.series:
         raise click.UsageError(f"--series: {form.name} cannot carry it; {_able('series')} can")
-    if extras.first_instance is not None and not form.instances:
-        raise click.UsageError(f"--first-instance: only {_able('instances')} numbers clips")
     if output is None and not form.text and _is_terminal():
         raise click.UsageError(
             f"{form.name} is binary and would upset the terminal: give -o FILE{form.suffix}"

@@ -49,7 +49,6 @@ VERBS: Final[Mapping[str, Mapping[str, re.Pattern[str] | None]]] = MappingProxyT
             **_SUFFICIENT,
             "--format": _VALUE,
             "--series": _FLAG,
-            "--first-instance": _VALUE,
         },
         "pack": {**_PERIOD, "--since-last": _FLAG},
     }

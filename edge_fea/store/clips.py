@@ -207,15 +207,14 @@ class ClipReader(Reading):
                 values,
             )
 
-    def recorded(self, patient: str) -> Iterator[str]:
-        """The ids of a patient's ended clips in the order in which they were recorded."""
+    def recorded(self, patient: str) -> Iterator[tuple[str, str, str]]:
+        """A patient's ended clips in the order of recording: id, start_utc and utc_offset."""
         with translated(self._path):
-            for (clip_id,) in self._db.execute(
-                "SELECT clip_id FROM clips WHERE patient = ? AND ended_by IS NOT NULL "
-                "ORDER BY rowid",
+            yield from self._db.execute(
+                "SELECT clip_id, start_utc, utc_offset FROM clips "
+                "WHERE patient = ? AND ended_by IS NOT NULL ORDER BY rowid",
                 [patient],
-            ):
-                yield clip_id
+            )
 
     def copy_to(self, path: Path, wanted: ClipFilter, *, series: bool) -> None:
         """Make a database at ``path`` of the wanted clips and of what belongs to them."""

@@ -132,9 +132,6 @@ def test_options_that_a_format_cannot_honour_are_refused(run: Run, database: Pat
     series = run("--database", database, "export", "--format", "fhir", "--series")
     assert series.exit_code == 2
     assert "csv-zip, bids, sqlite can" in series.stderr
-    number = run("--database", database, "export", "--format", "csv", "--first-instance", 2)
-    assert number.exit_code == 2
-    assert "only redcap" in number.stderr
 
 
 def test_the_series_goes_along(run: Run, tmp_path: Path) -> None:
@@ -145,20 +142,6 @@ def test_the_series_goes_along(run: Run, tmp_path: Path) -> None:
     run("--database", database, "export", "--format", "csv-zip", "--series", "-o", "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as files:
         assert "seconds.csv" in files.namelist()
-
-
-def test_redcap_may_go_on_counting(run: Run, database: Path, tmp_path: Path) -> None:
-    run(
-        *("--database", database, "export", "--format", "redcap", "--first-instance", 90),
-        *("-o", tmp_path / "out"),
-    )
-    with zipfile.ZipFile(tmp_path / "out") as files:
-        lines = files.read("records.csv").decode().splitlines()
-    assert [line.split(",")[:3] for line in lines[1:]] == [
-        ["P07", "clip", "90"],
-        ["P07", "clip", "91"],
-        ["P08", "clip", "90"],
-    ]
 
 
 def test_a_snapshot_is_read_by_the_other_commands(run: Run, database: Path, tmp_path: Path) -> None:

@@ -55,9 +55,9 @@ def selected(path: Path, **conditions: Any) -> Iterator[Selection]:
 
 def export(name: str, path: Path, out: Path, **conditions: Any) -> list[Row]:
     """Export a database to ``out``; the rows that should now be in there, by patient's start."""
-    series, first = conditions.pop("series", False), conditions.pop("first_instance", None)
+    series = conditions.pop("series", False)
     with selected(path, **conditions) as selection:
-        export_file(FORMATS[name], selection, out, Extras(series, first))
+        export_file(FORMATS[name], selection, out, Extras(series))
         return list(selection)
 
 

@@ -5,16 +5,16 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from edge_fea.clinic.export import redcap
+from edge_fea.capture.clock import iso
 from edge_fea.clinic.export.redcap import DICTIONARY_COLUMNS, MOST_INSTANCES, dictionary_rows
-from edge_fea.errors import UnclearError
 from edge_fea.store.clips import ClipRecorder
+from edge_fea.store.rows import row_of
 from tests.clinic.export_factory import (
     CLIPS,
     MIXED,
@@ -67,7 +67,7 @@ def test_the_first_field_is_the_record_and_forms_are_not_mixed() -> None:
     forms = [row["Form Name"] for row in dictionary_rows()]
     assert next(iter(FIELDS)) == "record_id"
     assert FIELDS["record_id"]["Field Type"] == "text"
-    assert forms == ["patient"] + ["clip"] * (len(forms) - 1)
+    assert forms == ["day"] + ["clip"] * (len(forms) - 1)
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -91,7 +91,7 @@ def test_every_field_is_one_that_redcap_accepts(name: str) -> None:
 
 
 def test_every_column_of_the_data_dictionary_has_a_field() -> None:
-    named = {column.name for column in CLIPS} - {"patient"} | {"record_id", "start_local"}
+    named = {column.name for column in CLIPS} | {"record_id", "start_local"}
     assert set(FIELDS) == named
 
 
@@ -126,7 +126,9 @@ def test_records_fit_the_dictionary_and_lose_nothing(tmp_path: Path, rows: list[
         assert all(fits(name, row[name]) for name in FIELDS)
         assert (row["redcap_repeat_instrument"], row["clip_complete"]) == ("clip", "2")
         datetime.strptime(row["start_local"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
-    read = [from_text({**row, "patient": row["record_id"]}) for row in records]
+        assert re.fullmatch(rf"{re.escape(row['patient'])}-\d{{4}}-\d\d-\d\d", row["record_id"])
+        assert 1 <= int(row["redcap_repeat_instance"]) <= MOST_INSTANCES
+    read = [from_text(row) for row in records]
     assert by_id(read) == by_id(source)
     numbered = [(row["record_id"], row["redcap_repeat_instance"]) for row in records]
     assert len(numbered) == len(set(numbered))
@@ -139,9 +141,10 @@ def test_the_start_stands_in_local_time_too(tmp_path: Path) -> None:
     assert (row["start_utc"], row["utc_offset"]) == ("2026-11-22T12:00:00.123Z", "+01:00")
 
 
-def numbers(path: Path) -> dict[str, int]:
+def numbers(path: Path) -> dict[str, tuple[str, int]]:
+    """Record and instance of each clip."""
     rows = opened(path, "records.csv")
-    return {row["clip_id"]: int(row["redcap_repeat_instance"]) for row in rows}
+    return {row["clip_id"]: (row["record_id"], int(row["redcap_repeat_instance"])) for row in rows}
 
 
 def test_a_clip_keeps_its_number_in_every_export(tmp_path: Path) -> None:
@@ -151,9 +154,52 @@ def test_a_clip_keeps_its_number_in_every_export(tmp_path: Path) -> None:
         "redcap", database, tmp_path / "later", start=datetime.fromisoformat("2026-11-22T12:14Z")
     )
     whole, later = numbers(tmp_path / "all"), numbers(tmp_path / "later")
-    assert sorted(whole.values()) == [1, 2, 3, 4, 5, 6]
-    assert sorted(later.values()) == [4, 5, 6]
+    assert (len(whole), len(later)) == (6, 3)
     assert later.items() <= whole.items()
+
+
+def test_a_clip_keeps_its_number_when_older_ones_were_erased(tmp_path: Path) -> None:
+    export("redcap", record(tmp_path / "a.db", make_clip(0), make_clip(5)), tmp_path / "a")
+    export("redcap", record(tmp_path / "b.db", make_clip(5)), tmp_path / "b")
+    assert numbers(tmp_path / "b").items() <= numbers(tmp_path / "a").items()
+
+
+def test_a_day_of_a_patient_is_a_record_and_the_time_of_day_the_number(tmp_path: Path) -> None:
+    """The day is the patient's own: in Berlin it begins an hour before that of UTC."""
+    database = record(tmp_path / "clips.db", make_clip(0), make_clip(11 * 60), make_clip(12 * 60))
+    export("redcap", database, tmp_path / "out")
+    assert list(numbers(tmp_path / "out").values()) == [
+        ("P07-2026-11-22", 13 * 1200 + 1),
+        ("P07-2026-11-23", 1),
+        ("P07-2026-11-23", 1200 + 1),
+    ]
+
+
+def test_clips_that_begin_at_the_same_time_keep_apart_in_the_order_of_recording(
+    tmp_path: Path,
+) -> None:
+    """As after a clock that was set back, or in the hour that summer time gives back."""
+    database = record(tmp_path / "clips.db", make_clip(0), make_clip(0.02), make_clip(0.05))
+    export("redcap", database, tmp_path / "out")
+    found = numbers(tmp_path / "out")
+    assert [found[make_clip(each).clip_id][1] for each in (0, 0.02, 0.05)] == [
+        15601,
+        15602,
+        15603,
+    ]
+
+
+def test_years_of_clips_have_numbers(tmp_path: Path) -> None:
+    """The last clip of a day has the highest number, and each day a record of its own."""
+    last = datetime.fromisoformat("2026-11-22T22:59:59.999Z")
+    rows = [
+        row_of(make_clip()) | {"clip_id": f"c{day}", "start_utc": iso(last + timedelta(days=day))}
+        for day in range(0, 4000, 100)
+    ]
+    export("redcap", insert(tmp_path / "clips.db", *rows), tmp_path / "out")
+    found = numbers(tmp_path / "out").values()
+    assert len({record_id for record_id, _ in found}) == len(rows)
+    assert {number for _, number in found} == {28_800}
 
 
 def test_a_start_that_is_corrected_later_moves_no_number(tmp_path: Path) -> None:
@@ -168,21 +214,7 @@ def test_a_start_that_is_corrected_later_moves_no_number(tmp_path: Path) -> None
     assert numbers(tmp_path / "before") == numbers(tmp_path / "after")
 
 
-def test_each_patient_is_numbered_apart_from_a_number_that_may_be_given(tmp_path: Path) -> None:
-    database = record(tmp_path / "clips.db", *MIXED)
-    export("redcap", database, tmp_path / "out")
-    export("redcap", database, tmp_path / "on", first_instance=301)
-    assert sorted(numbers(tmp_path / "out").values()) == [1, 1, 2]
-    assert sorted(numbers(tmp_path / "on").values()) == [301, 301, 302]
-
-
-def test_more_clips_than_redcap_can_number_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database = record(tmp_path / "clips.db", *(make_clip(5 * place) for place in range(4)))
-    with pytest.raises(UnclearError, match=f"P07's would go to {MOST_INSTANCES + 1}"):
-        export("redcap", database, tmp_path / "out", first_instance=MOST_INSTANCES - 2)
-    monkeypatch.setattr(redcap, "MOST_INSTANCES", 3)
-    with pytest.raises(UnclearError, match="--first-instance"):
-        export("redcap", database, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+def test_each_patient_has_records_of_their_own(tmp_path: Path) -> None:
+    export("redcap", record(tmp_path / "clips.db", *MIXED), tmp_path / "out")
+    records = {record_id for record_id, _ in numbers(tmp_path / "out").values()}
+    assert records == {"P07-2026-11-22", "P-08-2026-11-22"}

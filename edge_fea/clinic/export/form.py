@@ -26,9 +26,6 @@ class Extras:
     series: bool = False
     """The second series too, where it was kept."""
 
-    first_instance: int | None = None
-    """REDCap's number for each patient's first clip; None: its place among all the device has."""
-
 
 PLAIN = Extras()
 """What every format can do."""
@@ -52,6 +49,3 @@ class Format:
 
     series: bool = False
     """Whether it can carry the second series."""
-
-    instances: bool = False
-    """Whether it numbers a patient's clips."""

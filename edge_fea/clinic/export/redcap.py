@@ -1,22 +1,23 @@
 """REDCap: the data dictionary that builds the form, and the records to import, in one archive.
 
-A patient is a record, a clip an instance of the repeating form ``clip``. Column names keep REDCap's
-rules as they are (lower case, digits and underscores, at most 26 characters); only ``patient``
-becomes ``record_id``. REDCap's date and time fields hold neither milliseconds nor an offset, so
+A day of a patient is a record, a clip an instance of the repeating form ``clip``. Both follow from
+when the clip began as it was recorded: every export gives it the same two, whatever else is in it.
+Column names keep REDCap's rules as they are (lower case, digits and underscores, at most 26
+characters). REDCap's date and time fields hold neither milliseconds nor an offset, so
 ``start_utc`` goes as text that loses nothing, and ``start_local`` beside it as a field that REDCap
 can reckon with.
 """
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 
+from edge_fea.capture.clock import local
 from edge_fea.clinic.export.archive import archive, member
 from edge_fea.clinic.export.form import Extras, Format, Sink
 from edge_fea.clinic.export.tidy import count_csv, write_csv
 from edge_fea.clinic.selection import Selection
-from edge_fea.errors import UnclearError
 from edge_fea.store.clip_columns import AGAINST_BASELINE, SCORES, Column
 from edge_fea.store.dictionary import TABLES
 from edge_fea.store.moments import happened
@@ -49,7 +50,11 @@ DICTIONARY_COLUMNS = (
 MOST_INSTANCES = 32_767
 """REDCap keeps an instance's number in 16 bits."""
 
-_FIELDS = tuple(column for column in TABLES["clips"] if column.name != "patient")
+# A day has 28,800 such slots, fewer than REDCap has numbers; the rest is for clips that begin in
+# the same one.
+_SLOT_S = 3
+
+_FIELDS = TABLES["clips"]
 _SECTIONS = {
     _FIELDS[0].name: "What was recorded",
     SCORES[0].name: "Scores: empty where the patient was not seen enough",
@@ -71,10 +76,11 @@ Clip summaries for REDCap
 2. Project Setup > Repeating instruments: let the form "clip" repeat.
 3. Data Import Tool: upload records.csv, with dates as Y-M-D.
 
-Import the same clips twice and nothing changes: a clip's number (redcap_repeat_instance) is its
-place among all the clips that the device has of the patient, as they were recorded. Where a
-patient changed devices, or old clips were erased by store.retention_days, other clips get the same
-numbers: look in the project for the patient's highest one and export with --first-instance.
+A record is a day of a patient (P017-2026-11-22), the field "patient" their pseudonym. A clip's
+number (redcap_repeat_instance) tells when in that day it began, in steps of three seconds. Both go
+by the device's clock as it was then, and stay what they are: import the same clips twice, or with
+others, and nothing changes. Where the clock was set only later, start_local has the right time and
+the record keeps the former day.
 
 An empty cell is a missing value, never zero. The figures are an aid to observation, no diagnosis.
 """
@@ -85,9 +91,9 @@ def dictionary_rows() -> list[dict[str, str]]:
     rows = [
         {
             "Variable / Field Name": "record_id",
-            "Form Name": "patient",
+            "Form Name": "day",
             "Field Type": "text",
-            "Field Label": "The patient's pseudonym",
+            "Field Label": "The patient's pseudonym and the day on which clips were recorded",
         },
         _dictionary_row(
             Column("start_local", "text", "Start of the clip on the patient's wall clock"),
@@ -131,10 +137,7 @@ def _dictionary_row(column: Column, more: dict[str, str] | None = None) -> dict[
     } | (more or {})
 
 
-def _write(selection: Selection, out: Sink, extras: Extras) -> None:
-    patients = selection.patients()
-    for patient in patients:
-        _numbers(selection.of(patient), extras.first_instance)
+def _write(selection: Selection, out: Sink, _extras: Extras) -> None:
     with archive(out) as files:
         files.add(README, _TEXT)
         with files.open(DICTIONARY) as text:
@@ -145,39 +148,40 @@ def _write(selection: Selection, out: Sink, extras: Extras) -> None:
                 HEADER,
                 (
                     record
-                    for patient in patients
-                    for record in _records(selection.of(patient), extras.first_instance)
+                    for patient in selection.patients()
+                    for record in _records(selection.of(patient))
                 ),
             )
 
 
-def _records(clips: Selection, first: int | None) -> Iterator[list[object]]:
-    numbers = _numbers(clips, first)
+def _records(clips: Selection) -> Iterator[list[object]]:
+    numbers = _numbers(clips)
     for row in clips:
+        day, number = numbers[row["clip_id"]]
         start = f"{happened(row):%Y-%m-%d %H:%M:%S}"
         values = (_cell(row[column.name]) for column in _FIELDS)
-        yield [row["patient"], FORM, numbers[row["clip_id"]], start, *values, _COMPLETE]
+        yield [f"{row['patient']}-{date.fromordinal(day)}", FORM, number, start, *values, _COMPLETE]
 
 
-def _numbers(clips: Selection, first: int | None) -> dict[str, int]:
-    """The instance of each clip of one patient. Raises UnclearError where there are too many.
+def _numbers(clips: Selection) -> dict[str, tuple[int, int]]:
+    """Day (as an ordinal) and instance of each clip of one patient.
 
-    In the order in which they were recorded: a start that is corrected later moves no other clip,
-    and a later export goes on where this one ends.
+    By the start as it was recorded, which a correction leaves as it is. Of clips that begin in the
+    same slot, the one that was recorded first has it, and a later one the next that is free; so all
+    clips of the patient are gone through, and not only those that are wanted.
     """
-    patient = str(clips.wanted.patient)
     wanted = {clip_id for (clip_id,) in clips.reader.columns_of(["clip_id"], clips.wanted)}
-    all_of_patient = clips.reader.recorded(patient)
-    if first is None:
-        numbers = {id_: place for place, id_ in enumerate(all_of_patient, 1) if id_ in wanted}
-    else:
-        numbers = dict(zip((i for i in all_of_patient if i in wanted), count(first), strict=False))
-    last = max(numbers.values())
-    if last > MOST_INSTANCES:
-        raise UnclearError(
-            f"REDCap numbers at most {MOST_INSTANCES} clips of a patient, and {patient}'s would go "
-            f"to {last}: give a shorter period and --first-instance, or take csv or parquet"
-        )
+    taken: set[tuple[int, int]] = set()
+    numbers = {}
+    for clip_id, start_utc, utc_offset in clips.reader.recorded(str(clips.wanted.patient)):
+        start = local(start_utc, utc_offset)
+        day = start.toordinal()
+        number = (start.hour * 3600 + start.minute * 60 + start.second) // _SLOT_S + 1
+        while (day, number) in taken:
+            number += 1
+        taken.add((day, number))
+        if clip_id in wanted:
+            numbers[clip_id] = (day, number)
     return numbers
 
 
@@ -197,5 +201,4 @@ REDCAP = Format(
     ".zip",
     _write,
     _count,
-    instances=True,
 )
