@@ -167,3 +167,19 @@ def test_a_file_that_is_no_pack_is_told_so(run: Run) -> None:
     assert refused.exit_code == 65
     assert "is no pack of edge-fea" in refused.stderr
     assert run("unpack", "none.edgefea").exit_code == 66
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (("--patient", "NOPE"), "no clips of patient NOPE for a pack: there are none"),
+        (("--to", "2001-01-01"), "no clips for a pack in the period that was asked for"),
+    ],
+)
+def test_without_a_clip_it_says_what_was_asked_for_in_the_words_of_whoever_asked(
+    run: Run, database: Path, reader: str, asked: tuple[str, str], why: str
+) -> None:
+    nothing = run("--database", database, "pack", *asked, "-o", "1")
+    assert nothing.exit_code == 66
+    assert why in nothing.stderr
+    assert "+00:00" not in nothing.stderr
