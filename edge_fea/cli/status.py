@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,9 +12,12 @@ from edge_fea.cli.formats import strongest
 from edge_fea.cli.pause import told
 from edge_fea.clinic.status import BaselineState, Status, gather
 from edge_fea.config import Settings
-from edge_fea.device.condition import Condition, condition
 from edge_fea.store.moments import happened, is_doubtful
 from edge_fea.store.rows import Row
+
+if TYPE_CHECKING:
+    from edge_fea.device.condition import Condition
+    from edge_fea.store.audit import AuditTrail
 
 
 @click.command()
@@ -36,7 +40,7 @@ def status(options: Options, form: str) -> None:
     settings, trail, clock = options.settings(), options.trail(), SystemClock()
     found = gather(settings, trail, clock)
     # Clinicians, over SSH, are told of the patient's days; the appliance is its operator's.
-    own = None if options.who else condition(settings, trail, clock)
+    own = None if options.who else _condition(settings, trail, clock)
     if form == "json":
         facts = found.as_dict() | ({} if own is None else {"condition": asdict(own)})
         click.echo(json.dumps(facts, indent=1))
@@ -69,13 +73,20 @@ def _lines(status: Status) -> list[tuple[str, str]]:
     ]
 
 
-def _paused(own: Condition, clock: Clock, settings: Settings) -> str:
+def _condition(settings: Settings, trail: "AuditTrail", clock: Clock) -> "Condition":
+    # A session over SSH is to hold little memory: it has no use for the parts of the appliance.
+    from edge_fea.device.condition import condition
+
+    return condition(settings, trail, clock)
+
+
+def _paused(own: "Condition", clock: Clock, settings: Settings) -> str:
     if own.paused_s is None:
         return "not for this user to see: ask with sudo"
     return told(own.paused_s, clock, settings)
 
 
-def _appliance(status: Status, own: Condition) -> list[tuple[str, str]]:
+def _appliance(status: Status, own: "Condition") -> list[tuple[str, str]]:
     failure, backup = "none", "never: see docs/backup.md"
     if own.last_failure is not None:
         starts = "a start has" if own.failures == 1 else f"{own.failures} starts in a row have"

@@ -66,6 +66,10 @@ def told(rows: list[Row]) -> list[tuple[str, str, str]]:
     return [(row["action"], row["outcome"], row["note"]) for row in rows]
 
 
+# What `status` tells on the device alone.
+OF_THE_APPLIANCE = ("pause ", "last failure ", "last backup ", "disk ")
+
+
 @pytest.mark.parametrize(
     "line",
     ["clips --format csv --patient P07", "summary --patient P07 --format json", "status"],
@@ -73,7 +77,9 @@ def told(rows: list[Row]) -> list[tuple[str, str, str]]:
 def test_a_request_gives_what_the_command_gives(ask: Ask, database: Path, line: str) -> None:
     plain = CliRunner().invoke(cli, ["--database", str(database), *line.split()])
     done = ask(line)
-    assert (done.exit_code, done.stdout, done.stderr) == (0, plain.stdout, "")
+    lines = plain.stdout.splitlines(keepends=True)
+    given = "".join(each for each in lines if not each.startswith(OF_THE_APPLIANCE))
+    assert (done.exit_code, done.stdout, done.stderr) == (0, given, "")
     action = line.split()[0]
     rows = trail(database)
     assert told(rows) == [(action, "begun", ""), (action, "done", "")]
