@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_fea.clinic.report.words import CATALOGUES
 from edge_fea.config import Settings
 from edge_fea.store.audit import AuditTrail
 from edge_fea.store.rows import Row
@@ -115,6 +116,17 @@ def test_an_unknown_language_leaves_a_failed_row(run: Run, simulated: Path) -> N
         "failed",
         "NotFoundError",
     ]
+
+
+def test_a_catalogue_with_an_open_brace_is_one_line_that_names_it(
+    run: Run, simulated: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "fr.toml"
+    own.write_text((CATALOGUES / "en.toml").read_text().replace("In short", "In {short"))
+    done = run("--database", simulated, "report", "--language", own)
+    assert done.exit_code == 78
+    assert f"catalogue {own}: short.heading must fill in" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_no_clips_is_said_with_what_to_do(run: Run, simulated: Path) -> None:

@@ -86,6 +86,20 @@ def test_a_hospitals_own_catalogue_is_taken(tmp_path: Path) -> None:
         ),
         ('"January", ', "", "format.months must have 12 texts, not 11"),
         ('heading = "In short"', "heading = In short", "Invalid value"),
+        ('heading = "In short"', "heading = 5", "short.heading must be a text"),
+        (
+            'heading = "In short"',
+            'heading = "In {short"',
+            "short.heading must fill in names in braces only, such as {days} "
+            "(expected '}' before end of string)",
+        ),
+        ("({count})", "({})", "page.period_value must fill in names in braces only"),
+        ("({count})", "({count:d})", "page.period_value must fill in names in braces only"),
+        (
+            '["Facial movement", "How much',
+            '["Facial movement. How much',
+            "methods.terms (entry 6) must have 2 texts, not 1",
+        ),
     ],
 )
 def test_a_faulty_catalogue_is_refused_and_the_fault_named(

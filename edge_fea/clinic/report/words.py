@@ -142,20 +142,52 @@ def differences(first: Tree, other: Tree) -> list[str]:
     found = [f"{key} is missing" for key in first if key not in other]
     found += [f"{key} is not known" for key in other if key not in first]
     for key in first.keys() & other.keys():
-        if isinstance(first[key], list) != isinstance(other[key], list):
-            found.append(f"{key} must be {'a list' if isinstance(first[key], list) else 'a text'}")
-        elif isinstance(first[key], list) and len(first[key]) != len(other[key]):
-            found.append(f"{key} must have {len(first[key])} texts, not {len(other[key])}")
-        elif places(first[key]) != places(other[key]):
-            wanted = ", ".join(sorted(places(first[key]))) or "none"
-            found.append(f"{key} must fill in {wanted}")
+        fault = _shape_fault(first[key], other[key]) or _fill_fault(first[key], other[key])
+        if fault:
+            found.append(f"{key} {fault}")
     return sorted(found)
 
 
 def places(text: object) -> set[str]:
-    """The names of the places to fill in."""
-    texts = text if isinstance(text, list) else [text]
-    return {name for each in texts for _, name, _, _ in string.Formatter().parse(str(each)) if name}
+    """The names of the places to fill in.
+
+    Raises ValueError where a brace is left open, or where a place is more than a name in braces.
+    """
+    if isinstance(text, list):
+        return {name for each in text for name in places(each)}
+    found = set()
+    for _, name, form, conversion in string.Formatter().parse(str(text)):
+        if name is None:
+            continue
+        if form or conversion or not name.isidentifier():
+            raise ValueError(f"{{{name}}} is not a name in braces")
+        found.add(name)
+    return found
+
+
+def _shape_fault(first: object, other: object) -> str:
+    """What keeps a text, a list of texts or of pairs from being what the first language has."""
+    if not isinstance(first, list):
+        return "" if isinstance(other, str) else "must be a text"
+    if not isinstance(other, list):
+        return "must be a list"
+    if len(first) != len(other):
+        return f"must have {len(first)} texts, not {len(other)}"
+    for number, (wanted, given) in enumerate(zip(first, other, strict=True), 1):
+        fault = _shape_fault(wanted, given)
+        if fault:
+            return f"(entry {number}) {fault}"
+    return ""
+
+
+def _fill_fault(first: object, other: object) -> str:
+    try:
+        given = places(other)
+    except ValueError as error:
+        return f"must fill in names in braces only, such as {{days}} ({error})"
+    if places(first) == given:
+        return ""
+    return f"must fill in {', '.join(sorted(places(first))) or 'none'}"
 
 
 def _read(path: Path, language: str) -> Tree:
