@@ -174,6 +174,20 @@ def test_a_changed_network_and_version_are_said(tmp_path: Path) -> None:
     assert "new network, new version" in html
 
 
+def test_a_report_over_new_year_dates_each_day_with_its_year(tmp_path: Path) -> None:
+    plan = replace(PLAN, days=22, first_day=PLAN.first_day.replace(month=12, day=20))
+    simulate(tmp_path / "clips.db", plan=plan)
+    html = page_of(tmp_path / "clips.db").replace("\xa0", " ")
+    text = text_of(html)
+    assert "20 Dec 2026 – 10 Jan 2027" in text
+    assert re.search(r"<td[^>]*>2 Jan 2027</td>", html)
+    assert re.search(r"the patient's own baseline, 20 Dec 2026 – \d Jan 2027\)", text)
+    # Week rows, clips that stand out and the axes of charts.
+    assert re.search(r'<td class="l">28 Dec 2026</td>', html)
+    assert re.search(r'<td class="l n">\d+ (?:Dec 2026|Jan 2027), ', html)
+    assert not re.search(r">\d+ (?:Dec|Jan)</text>", html)
+
+
 EVIL = "<script>alert(1)</script>\"'}</style>{{7*7}}"
 
 

@@ -130,6 +130,21 @@ def test_numbers_and_dates_are_written_as_the_language_does() -> None:
     )
 
 
+def test_short_dates_have_their_year_where_days_are_of_two() -> None:
+    new_year = [date(2025, 12, 30), date(2026, 1, 2)]
+    of_one, of_two = (Words("en").spanning(days) for days in (new_year[1:], new_year))
+    assert of_one.short_day(new_year[1]) == "2 Jan"
+    assert of_two.short_day(new_year[1]) == "2 Jan 2026"
+    assert Words("de").spanning(new_year).short_day(new_year[1]) == "2. Jan. 2026"
+    assert of_two.short_days(*new_year) == "30 Dec 2025 – 2 Jan 2026"
+
+
+def test_a_year_that_both_ends_of_a_span_share_stands_once() -> None:
+    words, days = Words("en"), (date(2026, 9, 1), date(2026, 9, 14))
+    assert words.short_days(*days) == "1 Sep – 14 Sep"
+    assert words.spanning([date(2025, 1, 1), *days]).short_days(*days) == "1 Sep – 14 Sep 2026"
+
+
 def test_what_rounds_to_zero_has_no_sign() -> None:
     words = Words("en")
     assert [words.signed(value) for value in (0.04, -0.04, 0.06, -0.06)] == [

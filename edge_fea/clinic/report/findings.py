@@ -104,6 +104,11 @@ class Findings:
     """Median length of a clip."""
 
     @property
+    def dates(self) -> list[date]:
+        """Every day of the period and every day that it is compared with."""
+        return [day.day for day in (*self.coverage.days, *self.comparison.before)]
+
+    @property
     def scored_clips(self) -> int:
         """Sufficient clips of the latest network."""
         return sum(self.bands[LABELS[0]].values())

@@ -1,7 +1,7 @@
 """One self-contained page: no script, no link, nothing that is fetched."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ def _page(selection: Selection, settings: Settings, made: datetime, words: Words
     manifest = Manifest.read(settings.vision.network or default_network())
     least_dayparts = settings.baseline.least_dayparts
     found = findings(selection, made=made, least_dayparts=least_dayparts)
+    words = words.spanning(found.dates)
     same_network = manifest.sha256 == found.network
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -96,15 +97,11 @@ def _head(found: Findings, words: Words, made: datetime) -> Mapping[str, Any]:
             days=words.days(first, last),
             count=words.counted("page.days", len(days)),
         ),
-        "short_period": _short_period(first, last, words),
+        "short_period": words.short_days(first, last, year=True),
         "devices": words.joined([use.name for use in found.devices]),
         "made": words.moment(made.astimezone(found.end.tzinfo)),
         "clip_minutes": words("page.minutes", count=words.number(found.clip_minutes, 0)),
     }
-
-
-def _short_period(first: date, last: date, words: Words) -> str:
-    return f"{words.short_days(first, last)} {last.year}"
 
 
 def _charts(found: Findings, words: Words) -> dict[str, Markup | None]:

@@ -2,7 +2,8 @@
 
 import string
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -33,11 +34,19 @@ class Words:
         """
         path = Path(language) if language.endswith(".toml") else CATALOGUES / f"{language}.toml"
         self._texts = flat(_read(path, language))
+        self.years = False
+        """Whether short dates have their year."""
         if path != CATALOGUES / f"{FIRST_LANGUAGE}.toml":
             first = _read(CATALOGUES / f"{FIRST_LANGUAGE}.toml", FIRST_LANGUAGE)
             faults = differences(flat(first), self._texts)
             if faults:
                 raise ConfigError(f"catalogue {path}: {'; '.join(faults[:5])}")
+
+    def spanning(self, days: Iterable[date]) -> "Words":
+        """The same words; short dates have their year where ``days`` are of more than one."""
+        found = copy(self)
+        found.years = len({day.year for day in days}) > 1
+        return found
 
     def __call__(self, key: str, **values: object) -> str:
         """The text of a key with its places filled in."""
@@ -104,10 +113,11 @@ class Words:
         key = "format.day" if year else "format.day_of_year"
         return self(key, day=day.day, month=month, year=day.year)
 
-    def short_day(self, day: date) -> str:
-        """Day and month, short."""
+    def short_day(self, day: date, *, year: bool | None = None) -> str:
+        """Day and month, short; with the year where ``year`` or, if that is None, ``years``."""
         month = self.listed("format.months_short")[day.month - 1]
-        return self("format.day_of_year", day=day.day, month=month, year=day.year)
+        key = "format.day" if (self.years if year is None else year) else "format.day_of_year"
+        return self(key, day=day.day, month=month, year=day.year)
 
     def days(self, first: date, last: date) -> str:
         """From one date to another; the year once where it is the same."""
@@ -115,11 +125,12 @@ class Words:
             return self.day(first)
         return self.range(self.day(first, year=first.year != last.year), self.day(last))
 
-    def short_days(self, first: date, last: date) -> str:
-        """From one date to another, short."""
+    def short_days(self, first: date, last: date, *, year: bool | None = None) -> str:
+        """From one date to another, short; a year that they share stands once."""
         if first == last:
-            return self.short_day(first)
-        return f"{self.short_day(first)} \N{EN DASH} {self.short_day(last)}"
+            return self.short_day(first, year=year)
+        begin = self.short_day(first, year=first.year != last.year)
+        return f"{begin} \N{EN DASH} {self.short_day(last, year=year)}"
 
     def moment(self, moment: datetime) -> str:
         """A date and a time of day."""
