@@ -171,7 +171,40 @@ def test_a_changed_network_and_version_are_said(tmp_path: Path) -> None:
     text = text_of(html)
     assert "The network was replaced on 6 September 2026" in text
     assert "The software changed on 6 September 2026 (version 0.2.0)" in text
+    assert "All readings are of the network in use now: since 6 September 2026;" in text
     assert "new network, new version" in html
+
+
+def test_an_upgrade_that_was_undone_is_two_switches(tmp_path: Path) -> None:
+    days = replace(PLAN, days=3, off_days=(), unsynchronized_day=None)
+    old: dict[str, str] = {"network": "cd" * 32, "app_version": "0.1.0"}
+    new: dict[str, str] = {"network": "ef" * 32, "app_version": "0.2.0"}
+    for place, using in enumerate((old, new, old)):
+        day = PLAN.first_day.replace(day=1 + 3 * place)
+        simulate(tmp_path / "clips.db", plan=replace(days, first_day=day), **using)
+    html = page_of(tmp_path / "clips.db")
+    text = text_of(html)
+    assert "The network was replaced on 4 September 2026 (efefefefefef)." in text
+    assert "On 7 September 2026 an earlier network was put back (cdcdcdcdcdcd)." in text
+    assert (
+        "All readings are of the network in use now: 1 September to 3 September 2026 and since "
+        "7 September 2026;" in text
+    )
+    assert "The software changed on 4 September 2026 (version 0.2.0)" in text
+    assert "On 7 September 2026 the software went back to version 0.1.0" in text
+    # On the chart of hours and on both of the trend.
+    assert html.count("new network, new version") == 2 * 3
+    assert "edge-fea 0.1.0, 0.2.0 ·" in text
+
+
+def test_devices_that_record_by_turns_are_not_told_switch_by_switch(tmp_path: Path) -> None:
+    simulate(tmp_path / "clips.db", plan=replace(PLAN, days=3, unsynchronized_day=None))
+    with closing(sqlite3.connect(tmp_path / "clips.db")) as db, db:
+        db.execute("UPDATE clips SET device_id = 'other', app_version = '9' WHERE rowid % 2")
+    html = page_of(tmp_path / "clips.db")
+    assert "Device other and efea-ward3-bed2" in text_of(html)
+    assert re.search(r"The software changed \d+ times, 1 September to 3 September", text_of(html))
+    assert html.count("other device") == 3
 
 
 def test_a_report_over_new_year_dates_each_day_with_its_year(tmp_path: Path) -> None:
@@ -181,7 +214,7 @@ def test_a_report_over_new_year_dates_each_day_with_its_year(tmp_path: Path) -> 
     text = text_of(html)
     assert "20 Dec 2026 – 10 Jan 2027" in text
     assert re.search(r"<td[^>]*>2 Jan 2027</td>", html)
-    assert re.search(r"the patient's own baseline, 20 Dec 2026 – \d Jan 2027\)", text)
+    assert re.search(r"own baseline, 20 Dec 2026 – \d Jan 2027\)", text)
     # Week rows, clips that stand out and the axes of charts.
     assert re.search(r'<td class="l">28 Dec 2026</td>', html)
     assert re.search(r'<td class="l n">\d+ (?:Dec 2026|Jan 2027), ', html)

@@ -16,6 +16,7 @@ from edge_fea.clinic.report import (
     sentences,
     tables,
 )
+from edge_fea.clinic.report.equipment import changes_of_equipment, names
 from edge_fea.clinic.report.findings import LEAST_DAYS, Findings, findings
 from edge_fea.clinic.report.unhurried import uncollected
 from edge_fea.clinic.report.words import Words
@@ -79,6 +80,7 @@ def _page(selection: Selection, settings: Settings, made: datetime, words: Words
         days=tables.day_rows(found, words),
         notable=tables.notable_rows(found, words),
         manifest=manifest,
+        versions=names(found.versions),
         same_network=same_network,
         accuracy=tables.accuracy_rows(manifest, words),
         limits=tables.limits(manifest if same_network else None, words),
@@ -98,7 +100,7 @@ def _head(found: Findings, words: Words, made: datetime) -> Mapping[str, Any]:
             count=words.counted("page.days", len(days)),
         ),
         "short_period": words.short_days(first, last, year=True),
-        "devices": words.joined([use.name for use in found.devices]),
+        "devices": words.joined(names(found.devices)),
         "made": words.moment(made.astimezone(found.end.tzinfo)),
         "clip_minutes": words("page.minutes", count=words.number(found.clip_minutes, 0)),
     }
@@ -106,7 +108,7 @@ def _head(found: Findings, words: Words, made: datetime) -> Mapping[str, Any]:
 
 def _charts(found: Findings, words: Words) -> dict[str, Markup | None]:
     """Each chart as SVG, None where there is too little to draw."""
-    changes = sentences.changes_of_equipment(found, words)
+    changes = changes_of_equipment(found, words)
     scored, valid = found.scored_clips > 0, bool(found.period)
     by_hour = any(hour.figures for hour in found.hours)
     usual = any(change.usual is not None for change in found.comparison.changes)

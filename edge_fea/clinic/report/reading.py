@@ -52,12 +52,14 @@ class Candidate:
 
 @dataclass(slots=True)
 class Use:
-    """From when to when something was in use: a network, a version, a device."""
+    """From when to when something was in use without a break: a network, a version, a device.
+
+    Where an upgrade was undone, the old one has two of these, with the new one's in between.
+    """
 
     name: str
     first: datetime
     last: datetime
-    clips: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,6 @@ def gather(selection: Selection) -> Gathered:
             used = using
         for use in uses:
             use.last = clip.local.start
-            use.clips += 1
         found.sources.add(values[2])
         if network == found.network:
             found.current.append(clip)
@@ -180,11 +181,6 @@ def _uses(found: Gathered, names: Sequence[str], start: datetime) -> list[Use]:
 
 
 def _use(uses: list[Use], name: str, start: datetime) -> Use:
-    use = next((each for each in uses if each.name == name), None)
-    if use is None:
-        use = Use(name, start, start)
-    else:
-        uses.remove(use)
-    # The one in use last stands last.
-    uses.append(use)
-    return use
+    if not uses or uses[-1].name != name:
+        uses.append(Use(name, start, start))
+    return uses[-1]

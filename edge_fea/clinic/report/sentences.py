@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from edge_fea.clinic.report.charts_readings import EXPRESSIONS
 from edge_fea.clinic.report.compare import LEAST_DAYS, Change, Verdict
+from edge_fea.clinic.report.equipment import equipment
 from edge_fea.clinic.report.estimates import DayValues
 from edge_fea.clinic.report.findings import INDICES, Findings
 from edge_fea.clinic.report.words import Words
@@ -93,32 +93,10 @@ def cares(findings: Findings, words: Words) -> list[str]:
         found.append(words("care.clock", hours=words.hours(coverage.unsynchronized_s / 3600.0)))
     if coverage.undated_clips:
         found.append(words("care.undated", hours=words.hours(coverage.undated_s / 3600.0)))
-    if len(findings.networks) > 1:
-        latest = next(use for use in findings.networks if use.name == findings.network)
-        found.append(words("care.networks", day=words.day(latest.first.date())))
-    for use in findings.versions[1:]:
-        day = words.day(use.first.date())
-        found.append(words("care.versions", day=day, version=use.name))
-    if len(findings.devices) > 1:
-        names = words.joined([use.name for use in findings.devices])
-        found.append(words("care.devices", devices=names))
+    found += equipment(findings, words)
     if {"video", "pictures", "demo"} & set(findings.sources):
         found.append(words("care.demo"))
     return found
-
-
-def changes_of_equipment(findings: Findings, words: Words) -> dict[date, str]:
-    """On which days the network, the software or the device changed."""
-    kinds = (
-        ("trend.network", findings.networks),
-        ("trend.version", findings.versions),
-        ("trend.device", findings.devices),
-    )
-    found: dict[date, list[str]] = {}
-    for key, uses in kinds:
-        for use in uses[1:]:
-            found.setdefault(use.first.date(), []).append(words(key))
-    return {day: ", ".join(texts) for day, texts in found.items()}
 
 
 def change_rows(findings: Findings, words: Words) -> list[ChangeRow]:
