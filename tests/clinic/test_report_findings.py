@@ -125,7 +125,7 @@ class TestReadings:
         assert found.period == {}
         assert found.scored_clips == 0
         assert found.notable == []
-        assert found.coverage.usual_seen_h is None
+        assert found.coverage.mean_seen_h is None
         assert all(week.figures == {} for week in found.weeks)
 
     def test_an_hour_needs_three_days(self, ninety: Findings) -> None:

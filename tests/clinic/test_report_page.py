@@ -221,6 +221,22 @@ def test_a_report_over_new_year_dates_each_day_with_its_year(tmp_path: Path) -> 
     assert not re.search(r">\d+ (?:Dec|Jan)</text>", html)
 
 
+def test_whoever_subtracts_gets_the_difference_that_is_printed(tmp_path: Path) -> None:
+    simulate(tmp_path / "clips.db", plan=replace(PLAN, days=18, shift_day=14))
+    html = page_of(tmp_path / "clips.db").replace("\xa0", " ").replace("\N{MINUS SIGN}", "-")
+    rows = re.findall(r'<tr><td class="l">(.*?)</tr>', html, re.DOTALL)
+    told = [re.sub(r"<[^>]+>", "|", row).split("|") for row in rows]
+    by_name = {cells[0]: [each for each in cells if each.strip()] for cells in told}
+    for name in ("Negative expressions", "Expressivity", "Happy", "Facial movement"):
+        before, after, difference = (
+            round(10 * float(cell.removesuffix(" %"))) for cell in by_name[name][1:4]
+        )
+        assert after - before == difference
+    _, before, after, difference, *_ = by_name["Time seen a day"]
+    minutes = [60 * int(h) + int(m) for h, m in re.findall(r"(\d+) h (\d+) min", before + after)]
+    assert f"{minutes[1] - minutes[0]:+} min" == difference
+
+
 EVIL = "<script>alert(1)</script>\"'}</style>{{7*7}}"
 
 

@@ -15,12 +15,12 @@ def seen_by_day(findings: Findings, words: Words) -> str:
     count = words.whole(len(coverage.days))
     off = words.whole(sum(day.recorded_h == 0 for day in coverage.days))
     seen = [day.seen_h for day in coverage.days if day.valid]
-    if coverage.usual_seen_h is None:
+    if coverage.mean_seen_h is None:
         return words("days.description_none", days=count, off=off)
     return words(
         "days.description",
         days=count,
-        usual=words.hours(coverage.usual_seen_h),
+        average=words.hours(coverage.mean_seen_h),
         least=words.hours(min(seen)),
         most=words.hours(max(seen)),
         off=off,

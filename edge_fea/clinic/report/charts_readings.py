@@ -147,7 +147,7 @@ def _usual_row(axes: Axes, row: int, change: Change, comparison: Comparison, wor
     values = [100.0 * day.figures[change.figure] for day in comparison.after]
     axes.plot(values, [row] * len(values), "o", color=INK, markersize=3.2, fillstyle="none")
     if values:
-        axes.plot(np.median(values), row, "D", color=ORANGE, markersize=5, mec=INK, mew=0.6)
+        axes.plot(np.mean(values), row, "D", color=ORANGE, markersize=5, mec=INK, mew=0.6)
     else:
         axes.text(reach + 1.5, row, words("usual.no_days"), va="center", fontsize=7.0)
     return max([reach, *values])

@@ -56,7 +56,7 @@ class UsualRange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One figure: the latest valid days against the days before."""
+    """One figure: the average of the latest valid days against that of the days before."""
 
     figure: str
     before: float | None
@@ -162,8 +162,8 @@ def _change(figure: str, before: Sequence[DayValues], after: Sequence[DayValues]
     enough = min(len(earlier), len(later)) >= LEAST_DAYS
     return Change(
         figure=figure,
-        before=float(np.median(earlier)) if len(earlier) >= LEAST_DAYS else None,
-        after=float(np.median(later)) if later else None,
+        before=float(np.mean(earlier)) if len(earlier) >= LEAST_DAYS else None,
+        after=float(np.mean(later)) if later else None,
         usual=_usual_range(earlier) if len(earlier) >= LEAST_DAYS else None,
         shift=shift(earlier, later) if enough else None,
     )

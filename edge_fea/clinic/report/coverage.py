@@ -47,8 +47,8 @@ class Coverage:
     unseen_s: Mapping[Outcome, float]
     """Seconds recorded but not seen, by why, the most first."""
 
-    usual_seen_h: float | None
-    """Median hours seen on a valid day."""
+    mean_seen_h: float | None
+    """Average of the hours seen on valid days."""
 
     clips: int
     unsynchronized_clips: int
@@ -86,7 +86,7 @@ def coverage_of(
         recorded_s=recorded,
         seen_s=seen,
         unseen_s={o: (recorded - seen) * n / all_missed for o, n in missed.most_common()},
-        usual_seen_h=float(np.median(seen_h)) if seen_h else None,
+        mean_seen_h=float(np.mean(seen_h)) if seen_h else None,
         clips=len(found.clips),
         unsynchronized_clips=sum(not clip.synchronized for clip in found.clips),
         unsynchronized_s=sum(clip.duration_s for clip in clips if not clip.synchronized),

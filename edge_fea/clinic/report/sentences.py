@@ -1,6 +1,6 @@
 """What a report says in sentences: the summary, what to read with care, what changed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge_fea.clinic.report.charts_readings import EXPRESSIONS
@@ -45,10 +45,10 @@ def in_short(findings: Findings, words: Words, least_dayparts: int) -> list[Poin
         "days": words.whole(len(coverage.days)),
         "parts": words.whole(least_dayparts),
     }
-    if coverage.usual_seen_h is None or not findings.period:
+    if coverage.mean_seen_h is None or not findings.period:
         counts.pop("valid")
         return [Point(words("short.seen"), words("short.seen_none", **counts), "few")]
-    usual = words.hours(coverage.usual_seen_h)
+    usual = words.hours(coverage.mean_seen_h)
     points = [Point(words("short.seen"), words("short.seen_text", hours=usual, **counts))]
     points.append(Point(words("short.mix"), _mix(findings, words)))
     points += [_short_change(findings, name, words) for name in INDICES]
@@ -105,16 +105,20 @@ def change_rows(findings: Findings, words: Words) -> list[ChangeRow]:
 
 
 def _change_row(change: Change, words: Words) -> ChangeRow:
-    before, after = (_value(change, value, words) for value in (change.before, change.after))
     dash = "\N{EN DASH}"
-    if change.shift is None:
-        difference = interval = dash
-    else:
-        shift = change.shift
-        difference, low, high = (
-            _difference(change, value, words) for value in (shift.by, shift.low, shift.high)
-        )
-        interval = words.range(low, high)
+    before, after, difference, interval = dash, dash, dash, dash
+    scale = _scale(change)
+    if scale is not None:
+        if change.before is not None:
+            before = scale.shown(change.before * scale.factor, words)
+        if change.after is not None:
+            after = scale.shown(change.after * scale.factor, words)
+        if change.shift is not None:
+            low, high = (scale.factor * end for end in (change.shift.low, change.shift.high))
+            interval = words.range(
+                words.signed(low, scale.digits), words.signed(high, scale.digits) + scale.unit
+            )
+            difference = words.signed(_as_printed(change, scale), scale.digits) + scale.unit
     return ChangeRow(
         name=words(f"measures.{change.figure}"),
         before=before,
@@ -126,23 +130,38 @@ def _change_row(change: Change, words: Words) -> ChangeRow:
     )
 
 
-def _value(change: Change, value: float | None, words: Words) -> str:
-    if value is None:
-        return "\N{EN DASH}"
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """In what unit a figure is shown."""
+
+    factor: float
+    digits: int
+    shown: Callable[[float, Words], str]
+    unit: str = ""
+    """What stands behind a difference."""
+
+
+def _scale(change: Change) -> _Scale | None:
+    """None where a figure can only be shown against a usual one that is not known."""
     if change.figure == "seen_h":
-        return words.hours(value)
+        return _Scale(
+            60.0, 0, lambda value, words: words.hours(value / 60.0), "\N{NO-BREAK SPACE}min"
+        )
     if change.figure == "motion_energy":
         # Its unit says nothing to a reader: shown relative to what is usual.
-        return words.whole(100.0 * value / change.before) if change.before else "\N{EN DASH}"
-    return words.percent(value)
+        if not change.before:
+            return None
+        return _Scale(100.0 / change.before, 0, lambda value, words: words.whole(value))
+    return _Scale(100.0, 1, lambda value, words: words.percent(value / 100.0))
 
 
-def _difference(change: Change, value: float, words: Words) -> str:
-    if change.figure == "seen_h":
-        return words.signed(value) + "\N{NO-BREAK SPACE}h"
-    if change.figure == "motion_energy":
-        return words.signed(100.0 * value / change.before, 0) if change.before else "\N{EN DASH}"
-    return words.signed(100.0 * value)
+def _as_printed(change: Change, scale: _Scale) -> float:
+    """The difference of what stands in the columns before it: a reader subtracts those."""
+    before, after = (
+        round(scale.factor * value, scale.digits)
+        for value in (change.before or 0.0, change.after or 0.0)
+    )
+    return after - before
 
 
 def changes_note(findings: Findings, words: Words) -> str:
