@@ -228,6 +228,34 @@ class TestWhatChanged:
         assert comparison.against is Against.BASELINE
         assert comparison.before[-1].day < date(2026, 9, 21)
 
+    def test_the_last_week_shows_what_changed_a_month_ago_against_the_first_baseline(
+        self, database: Path
+    ) -> None:
+        """By then the change has become usual."""
+        found = found_in(database, ClipFilter(start=datetime(2026, 11, 22, 23, tzinfo=UTC)))
+        assert found.comparison.of("expressivity_mean").verdict is Verdict.SAME
+        first = found.compared.first
+        assert first is not None
+        assert first.against is Against.FIRST
+        assert first.before[0].day == FIRST_DAY
+        assert first.of("expressivity_mean").verdict is Verdict.LOWER
+
+    def test_the_first_baseline_is_told_once_where_it_is_the_usual_one(
+        self, ninety: Findings, calm: Path
+    ) -> None:
+        assert ninety.compared.first is None
+        changed(calm, "UPDATE baselines SET frozen = 1 WHERE baseline_id = 18")
+        assert found_in(calm).compared.first is None
+
+    def test_a_first_baseline_whose_days_are_erased_is_said_to_be_gone(
+        self, database: Path, tmp_path: Path
+    ) -> None:
+        path = Path(shutil.copy(database, tmp_path))
+        changed(path, "DELETE FROM clips WHERE start_utc < '2026-10-01'")
+        found = found_in(path, ClipFilter(start=datetime(2026, 11, 22, 23, tzinfo=UTC)))
+        assert found.compared.first is None
+        assert found.compared.first_gone == FIRST_DAY
+
     def test_where_the_baselines_clips_are_gone_the_days_before_stand_for_it(
         self, calm: Path
     ) -> None:

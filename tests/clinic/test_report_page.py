@@ -237,6 +237,23 @@ def test_whoever_subtracts_gets_the_difference_that_is_printed(tmp_path: Path) -
     assert f"{minutes[1] - minutes[0]:+} min" == difference
 
 
+def test_in_short_names_the_days_that_it_compares_with(tmp_path: Path) -> None:
+    simulate(tmp_path / "clips.db", plan=replace(PLAN, days=50, shift_day=20))
+    start = datetime(2026, 10, 14, tzinfo=UTC)
+    with ClipReader(tmp_path / "clips.db", busy_timeout=1) as reader:
+        html = render_html(Selection(reader, ClipFilter(start)), Settings(), made=MADE)
+    text = text_of(html).replace("\xa0", " ")
+    short = text[text.index("In short") : text.index("How much was seen")]
+    assert re.search(
+        r"Expressivity No clear difference from usual \(\d+ Sep – 13 Oct\): [0-9.]+ % in the last 7 "
+        r"days that count against [0-9.]+ %. ▼ Lower than in the first baseline "
+        r"\(1 Sep – \d+ Sep\)",
+        short,
+    )
+    assert re.search(r"Against usual: \d+ days, \d+ Sep – 13 Oct", text)
+    assert re.search(r"Against the patient&#39;s first baseline: \d+ days, 1 Sep – ", text)
+
+
 EVIL = "<script>alert(1)</script>\"'}</style>{{7*7}}"
 
 

@@ -86,6 +86,9 @@ class Against(StrEnum):
     BEFORE = "before"
     """The period's days before, where there is no baseline."""
 
+    FIRST = "first"
+    """The patient's first baseline, beside one of these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -101,6 +104,18 @@ class Comparison:
         return next(change for change in self.changes if change.figure == figure)
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The latest valid days against what was usual when the period began, and at the very first."""
+
+    usual: Comparison
+    first: Comparison | None
+    """Against the patient's first baseline; None where that is the usual one, or there is none."""
+
+    first_gone: date | None
+    """The first day of the first baseline, where too few of its days are left to compare with."""
+
+
 def compare(
     reader: ClipReader,
     found: Gathered,
@@ -108,24 +123,42 @@ def compare(
     start: datetime,
     end: datetime,
     least_dayparts: int,
-) -> Comparison:
-    """Compare the last seven valid ``days`` with the patient's baseline, or the days before."""
+) -> Compared:
+    """Compare the last seven valid ``days`` with the patient's baseline, or the days before.
+
+    And with the first baseline where that is of other days: the present one takes in whatever
+    lasts, so that a report on the last week would never again show a change of a month ago.
+    """
     recent = [day for day in days if end.date() - day.day <= _RECENT]
     after = recent[-LATEST_DAYS:]
-    baseline = _chosen(reader.baselines(found.patient, found.network, end), start)
+    baselines = reader.baselines(found.patient, found.network, end)
+    baseline = _chosen(baselines, start)
     against, before = Against.BEFORE, [day for day in days if day not in after]
     if baseline is not None:
-        usual = _days_of(reader, baseline, least_dayparts, {day.day for day in after})
+        of_baseline = _days_of(reader, baseline, least_dayparts, {day.day for day in after})
         # Its clips may have been erased since, or be the latest days themselves.
-        if len(usual) >= min(LEAST_DAYS, len(before)):
+        if len(of_baseline) >= min(LEAST_DAYS, len(before)):
             against = Against.FROZEN if baseline["frozen"] else Against.BASELINE
-            before = usual
-    return Comparison(
-        against=against,
-        before=before,
-        after=after,
-        changes=[_change(figure, before, after) for figure in COMPARED],
-    )
+            before = of_baseline
+    usual = _comparison(against, before, after)
+    first = _first(baselines)
+    if first is None or baseline is None or first["baseline_id"] == baseline["baseline_id"]:
+        return Compared(usual, None, None)
+    at_first = _days_of(reader, first, least_dayparts, {day.day for day in after})
+    if len(at_first) < LEAST_DAYS:
+        return Compared(usual, None, parse_iso(first["first_utc"]).astimezone(end.tzinfo).date())
+    known = {day.day for day in before}
+    # Mostly the same days would be the same comparison once more.
+    if 2 * sum(day.day in known for day in at_first) > len(at_first):
+        return Compared(usual, None, None)
+    return Compared(usual, _comparison(Against.FIRST, at_first, after), None)
+
+
+def _comparison(
+    against: Against, before: Sequence[DayValues], after: Sequence[DayValues]
+) -> Comparison:
+    changes = [_change(figure, before, after) for figure in COMPARED]
+    return Comparison(against, before, after, changes)
 
 
 def _chosen(baselines: Sequence[Row], start: datetime) -> Row | None:
@@ -134,12 +167,18 @@ def _chosen(baselines: Sequence[Row], start: datetime) -> Row | None:
     Baselines are made anew each day from the last days: the present one has long taken in what
     changed a month ago, so the report looks at what was usual when its period began.
     """
+    frozen = [row for row in baselines if row["frozen"]]
+    held = [row for row in baselines if parse_iso(row["made_utc"]) <= start]
+    return (frozen or held)[-1] if frozen or held else _first(baselines)
+
+
+def _first(baselines: Sequence[Row]) -> Row | None:
+    """The frozen one, which the staff took for the patient's own, or the fullest of the first."""
     if not baselines:
         return None
     frozen = [row for row in baselines if row["frozen"]]
-    held = [row for row in baselines if parse_iso(row["made_utc"]) <= start]
-    if frozen or held:
-        return (frozen or held)[-1]
+    if frozen:
+        return frozen[-1]
     beginning = parse_iso(baselines[0]["made_utc"]) + _BEGINNING
     first = [row for row in baselines if parse_iso(row["made_utc"]) <= beginning]
     return max(first, key=lambda row: int(row["days"]))

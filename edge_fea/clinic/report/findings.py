@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfoNotFoundError
 import numpy as np
 
 from edge_fea.capture.clock import zone_named
-from edge_fea.clinic.report.compare import Comparison, compare
+from edge_fea.clinic.report.compare import Compared, Comparison, compare
 from edge_fea.clinic.report.coverage import Coverage, coverage_of
 from edge_fea.clinic.report.estimates import DayValues, Estimate, estimate, values_of_days
 from edge_fea.clinic.report.notable import NotableClip, notable_clips
@@ -90,7 +90,7 @@ class Findings:
     weeks: Sequence[Week]
     trends: Mapping[str, Trend | None]
     contrast: Contrast | None
-    comparison: Comparison
+    compared: Compared
     bands: Mapping[str, Mapping[str, int]]
     """For each label, how many sufficient clips had how long of it; bands that occur."""
 
@@ -104,9 +104,21 @@ class Findings:
     """Median length of a clip."""
 
     @property
+    def comparison(self) -> Comparison:
+        """The latest days against the usual ones."""
+        return self.compared.usual
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        """The same, and against the first baseline where that is another."""
+        first = self.compared.first
+        return [self.compared.usual] if first is None else [self.compared.usual, first]
+
+    @property
     def dates(self) -> list[date]:
         """Every day of the period and every day that it is compared with."""
-        return [day.day for day in (*self.coverage.days, *self.comparison.before)]
+        before = (day for comparison in self.comparisons for day in comparison.before)
+        return [day.day for day in (*self.coverage.days, *before)]
 
     @property
     def scored_clips(self) -> int:
@@ -142,7 +154,7 @@ def findings(selection: Selection, *, made: datetime, least_dayparts: int = 3) -
         weeks=_weeks(dated, days),
         trends={name: weekly_trend(valid, name) for name in INDICES},
         contrast=late_minus_midday(_synchronized(valid)),
-        comparison=compare(selection.reader, found, days, start, end, least_dayparts),
+        compared=compare(selection.reader, found, days, start, end, least_dayparts),
         bands=_bands(found),
         notable=notable_clips(selection.reader, found.candidates),
         networks=found.networks,

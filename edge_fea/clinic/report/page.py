@@ -65,7 +65,7 @@ def _page(selection: Selection, settings: Settings, made: datetime, words: Words
         charts=_charts(found, words),
         points=sentences.in_short(found, words, least_dayparts),
         cares=sentences.cares(found, words),
-        changes=sentences.change_rows(found, words),
+        changes=sentences.change_blocks(found, words),
         changes_note=sentences.changes_note(found, words),
         usual_note=sentences.usual_note(found, words),
         clock_changes=[

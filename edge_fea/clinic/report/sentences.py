@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from edge_fea.clinic.report.charts_readings import EXPRESSIONS
-from edge_fea.clinic.report.compare import LEAST_DAYS, Change, Verdict
+from edge_fea.clinic.report.compare import LEAST_DAYS, Against, Change, Comparison, Verdict
 from edge_fea.clinic.report.equipment import equipment
 from edge_fea.clinic.report.estimates import DayValues
 from edge_fea.clinic.report.findings import INDICES, Findings
@@ -12,6 +13,8 @@ from edge_fea.clinic.report.words import Words
 
 # Below this share of the recorded time the figures stand on little.
 _LITTLE = 0.10
+# What a reader sees of a change at once; each stands before its sentence.
+_MARKS: Final = {Verdict.HIGHER: "▲ ", Verdict.LOWER: "▼ "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +23,6 @@ class Point:
 
     label: str
     text: str
-    mark: str = ""
-    """``higher``, ``lower``, ``same``, ``few`` or nothing: how it looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def in_short(findings: Findings, words: Words, least_dayparts: int) -> list[Poin
     }
     if coverage.mean_seen_h is None or not findings.period:
         counts.pop("valid")
-        return [Point(words("short.seen"), words("short.seen_none", **counts), "few")]
+        return [Point(words("short.seen"), words("short.seen_none", **counts))]
     usual = words.hours(coverage.mean_seen_h)
     points = [Point(words("short.seen"), words("short.seen_text", hours=usual, **counts))]
     points.append(Point(words("short.mix"), _mix(findings, words)))
@@ -66,18 +67,26 @@ def _mix(findings: Findings, words: Words) -> str:
 
 
 def _short_change(findings: Findings, name: str, words: Words) -> Point:
-    change = findings.comparison.of(name)
-    verdict = change.verdict
     label = words(f"measures.{name}")
+    told = [_told(each, name, words) for each in findings.comparisons]
+    return Point(label, " ".join(text for text in told if text) or words("short.change_few"))
+
+
+def _told(comparison: Comparison, name: str, words: Words) -> str:
+    """What changed against the usual, or against the first baseline; empty with too few days."""
+    change = comparison.of(name)
+    verdict = change.verdict
     if verdict is Verdict.FEW or change.before is None or change.after is None:
-        return Point(label, words("short.change_few"), "few")
+        return ""
+    kind = "first" if comparison.against is Against.FIRST else "change"
     text = words(
-        f"short.change_{verdict}",
-        count=len(findings.comparison.after),
+        f"short.{kind}_{verdict}",
+        count=words.whole(len(comparison.after)),
+        days=span(comparison.before, words),
         before=words.percent(change.before),
         after=words.percent(change.after),
     )
-    return Point(label, text, verdict)
+    return _MARKS.get(verdict, "") + text
 
 
 def cares(findings: Findings, words: Words) -> list[str]:
@@ -99,9 +108,31 @@ def cares(findings: Findings, words: Words) -> list[str]:
     return found
 
 
-def change_rows(findings: Findings, words: Words) -> list[ChangeRow]:
-    """What changed, figure by figure."""
-    return [_change_row(change, words) for change in findings.comparison.changes]
+@dataclass(frozen=True, slots=True)
+class ChangeBlock:
+    """The rows of one comparison, and what it is with."""
+
+    heading: str
+    rows: Sequence[ChangeRow]
+
+
+def change_blocks(findings: Findings, words: Words) -> list[ChangeBlock]:
+    """What changed, figure by figure, against the usual and against the first baseline."""
+    return [
+        ChangeBlock(_heading(each, words), [_change_row(change, words) for change in each.changes])
+        for each in findings.comparisons
+    ]
+
+
+def _heading(comparison: Comparison, words: Words) -> str:
+    if len(comparison.before) < LEAST_DAYS:
+        return words("changes.against_few")
+    kind = "first" if comparison.against is Against.FIRST else "usual"
+    return words(
+        f"changes.against_{kind}",
+        count=words.whole(len(comparison.before)),
+        days=span(comparison.before, words),
+    )
 
 
 def _change_row(change: Change, words: Words) -> ChangeRow:
@@ -174,13 +205,9 @@ def changes_note(findings: Findings, words: Words) -> str:
             after=words.whole(len(after)),
             before=words.whole(len(before)),
         )
-    return words(
-        "changes.note",
-        after=words.whole(len(after)),
-        before=words.whole(len(before)),
-        after_days=span(after, words),
-        before_days=span(before, words),
-    )
+    note = words("changes.note", after=words.whole(len(after)), after_days=span(after, words))
+    gone = findings.compared.first_gone
+    return note if gone is None else f"{note} {words('changes.first_gone', day=words.day(gone))}"
 
 
 def usual_note(findings: Findings, words: Words) -> str:
