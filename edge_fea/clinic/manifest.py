@@ -33,6 +33,14 @@ class PackedFile(_Part):
     sha256: Sha256
 
 
+class PackedReport(_Part):
+    """The period of a report, which is longer than that of the clips of a pack of few days."""
+
+    name: MemberName
+    from_utc: Moment
+    to_utc: Moment
+
+
 class AuditHead(_Part):
     """The last row of the device's audit trail, which said that this pack was begun."""
 
@@ -65,6 +73,9 @@ class Manifest(_Part):
     clips: int
     recipients: list[Word]
     """The public keys that the pack was encrypted to; empty for a plain one."""
+
+    reports: list[PackedReport] = Field(default_factory=list)
+    """Empty in packs that an older edge-fea made: there the reports are of the clips' period."""
 
     audit: AuditHead
     files: list[PackedFile]

@@ -33,6 +33,7 @@ from edge_fea.clinic.manifest import (
     AuditHead,
     Manifest,
     PackedFile,
+    PackedReport,
 )
 from edge_fea.clinic.outlet import Written, write_whole
 from edge_fea.config import ClinicSettings
@@ -68,6 +69,7 @@ class PackFacts:
     clips: int
     audit_seq: int
     audit_head: str
+    reports: tuple[PackedReport, ...] = ()
 
 
 def readers(clinic: ClinicSettings) -> tuple[str, ...]:
@@ -172,6 +174,7 @@ def _manifest(
         patients=list(facts.patients),
         clips=facts.clips,
         recipients=list(recipients),
+        reports=list(facts.reports),
         audit=AuditHead(seq=facts.audit_seq, head=facts.audit_head),
         files=files,
     )

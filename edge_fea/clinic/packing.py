@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_fea.capture.clock import Clock
+from edge_fea.capture.clock import Clock, iso, system_zone, zone_named
 from edge_fea.clinic.export import FORMATS
 from edge_fea.clinic.export.form import PLAIN as PLAIN_EXPORT
 from edge_fea.clinic.handover import (
@@ -22,6 +22,7 @@ from edge_fea.clinic.handover import (
     received_to,
 )
 from edge_fea.clinic.keys import device_key, reader_fingerprint
+from edge_fea.clinic.manifest import PackedReport
 from edge_fea.clinic.outlet import HashingWriter
 from edge_fea.clinic.pack import (
     ENCRYPTED,
@@ -42,6 +43,10 @@ from edge_fea.store.clips import ClipFilter, ClipReader
 
 _FORMATS = {"csv": "clips.csv", "fhir": "clips.fhir.json"}
 """The formats of the clips in a pack, and their files."""
+
+REPORT_DAYS: Final = 90
+"""Days that each report of a pack covers, whatever its clips do: a report on the few days since the
+last pack could not show what has changed for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +222,10 @@ def _facts(
         clips=clips,
         audit_seq=receipt.seq,
         audit_head=receipt.head,
+        reports=tuple(
+            PackedReport(name=name, from_utc=iso(since), to_utc=iso(end))
+            for name, since, _ in _reports(selection, settings, made)
+        ),
     )
 
 
@@ -240,11 +249,29 @@ def _none(selection: Selection) -> NotFoundError:
 def members(selection: Selection, settings: Settings, made: datetime) -> list[PackMember]:
     """The files of a pack: a report on each patient, the clips in two formats, the dictionary."""
     files = [
-        PackMember(name, _report(selection.of(patient), settings, made))
-        for patient, name in _report_names(selection.patients())
+        PackMember(name, _report(of_report, settings, made))
+        for name, _, of_report in _reports(selection, settings, made)
     ]
     files += [PackMember(name, _export(form, selection)) for form, name in _FORMATS.items()]
     return [*files, PackMember("dictionary.md", _text(dictionary.markdown))]
+
+
+def _reports(
+    selection: Selection, settings: Settings, made: datetime
+) -> Iterator[tuple[str, datetime, Selection]]:
+    """Of each patient with clips in the pack: the report's file, when it begins, and its clips.
+
+    ``REPORT_DAYS`` whole days of the patient's time zone, up to the last clip that the pack's end
+    allows.
+    """
+    zone = zone_named(settings.device.time_zone or system_zone())
+    for patient, name in _report_names(selection.patients()):
+        until = ClipFilter(end=selection.wanted.end, patient=patient)
+        starts = selection.reader.starts(until)
+        # A clock that had run ahead must not leave out what it ran ahead of.
+        last = (made if starts is None else min(made, starts[1])).astimezone(zone).date()
+        since = datetime.combine(last - timedelta(days=REPORT_DAYS - 1), time(), zone)
+        yield name, since, Selection(selection.reader, replace(until, start=since))
 
 
 def _report_names(patients: list[str]) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -174,6 +174,37 @@ def test_a_pseudonym_put_in_by_hand_names_no_file_but_one_of_the_pack(
     with ClipReader(tmp_path / "clips.db", busy_timeout=1) as reader:
         report, *_ = members(Selection(reader, ClipFilter()), Settings(), NOON)
     assert re.fullmatch(NAME_PATTERN, report.name)
+
+
+def test_a_pack_of_few_days_has_a_report_of_ninety(
+    device: Settings, trail: AuditTrail, clock: FakeClock, tmp_path: Path, opened
+) -> None:
+    """What lasts is not to be missed because the stick came last week."""
+    device.store.database.unlink()
+    plan = Plan(days=100, first_day=date(2026, 8, 1), off_days=tuple(range(3, 97)))
+    simulate(device.store.database, plan=plan, rule=None)
+    clock.wall = datetime(2026, 11, 8, 23, 30, tzinfo=UTC)
+    berlin = DeviceSettings(id="efea-ward3", time_zone="Europe/Berlin")
+    settings = device.model_copy(update={"device": berlin})
+    order = PackOrder(WHO, start=datetime(2026, 11, 7, tzinfo=UTC))
+    pack_into(tmp_path / "a", order, settings, trail, clock)
+    done = opened(tmp_path / "a")
+    (report,) = done.manifest.reports
+    assert report.name == "report-P07.html"
+    assert report.from_utc == "2026-08-10T22:00:00.000Z"
+    assert report.to_utc == done.manifest.to_utc
+    assert done.manifest.from_utc == "2026-11-07T00:00:00.000Z"
+    assert "11 August to 8 November 2026 (90 days)" in (done.folder / report.name).read_text()
+
+
+def test_a_report_of_a_pack_ends_where_the_patients_clips_do(
+    device: Settings, trail: AuditTrail, clock: FakeClock, tmp_path: Path, opened
+) -> None:
+    """Of a patient who left a year ago there is a report too."""
+    clock.wall = datetime(2027, 11, 8, tzinfo=UTC)
+    pack_into(tmp_path / "a", PackOrder(WHO, "P07"), device, trail, clock)
+    done = opened(tmp_path / "a")
+    assert "1 November to 3 November 2026" in (done.folder / "report-P07.html").read_text()
 
 
 @pytest.fixture
