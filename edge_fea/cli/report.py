@@ -53,6 +53,7 @@ def report(
     """
     if pdf and output is None and sys.stdout.isatty():
         raise click.UsageError("a PDF would upset the terminal: give -o FILE.pdf")
+    _refuse_name(output, pdf)
     settings, clock = options.settings(), SystemClock()
     start, end = span(first, last, settings)
     store = settings.store
@@ -75,6 +76,15 @@ def report(
         f"SHA-256 {receipt.sha256}",
         err=True,
     )
+
+
+def _refuse_name(output: Path | None, pdf: bool) -> None:
+    """Whoever opens a file goes by its name. Raises UsageError where that says the other format."""
+    ending = output.suffix.lower() if output else ""
+    if pdf and ending in (".html", ".htm"):
+        raise click.UsageError(f"{output} is the name of a page, and --pdf writes a PDF: -o X.pdf")
+    if not pdf and ending == ".pdf":
+        raise click.UsageError(f"{output} is the name of a PDF: give --pdf too, or -o X.html")
 
 
 def _pdf(html: str) -> bytes:

@@ -68,6 +68,22 @@ def test_a_pdf_is_kept_from_a_terminal(
     assert "give -o FILE.pdf" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--pdf", "-o", "x.html"], "x.html is the name of a page, and --pdf writes a PDF"),
+        (["-o", "x.PDF"], "x.PDF is the name of a PDF: give --pdf too"),
+    ],
+)
+def test_a_name_of_the_other_format_is_refused(
+    run: Run, simulated: Path, given: list[str], said: str
+) -> None:
+    done = run("--database", simulated, "report", *given)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not Path(given[-1]).exists()
+
+
 def test_days_are_local_and_the_last_is_included(run: Run, simulated: Path) -> None:
     done = run("--database", simulated, "report", "--from", "2026-09-02", "--to", "2026-09-03")
     assert "2 September to 3 September 2026 (2 days)" in done.stdout
