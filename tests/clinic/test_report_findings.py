@@ -90,9 +90,26 @@ class TestHowMuchWasSeen:
         assert days[date(2026, 10, 25)].recorded_h == 25.0
 
     def test_days_that_were_asked_for_and_hold_nothing_are_shown(self, database: Path) -> None:
-        start, end = datetime(2026, 8, 29, tzinfo=UTC), datetime(2026, 9, 3, tzinfo=UTC)
+        start, end = datetime(2026, 9, 19, 22, tzinfo=UTC), datetime(2026, 9, 23, 22, tzinfo=UTC)
         found = found_in(database, ClipFilter(start, end))
-        assert [day.recorded_h > 0 for day in found.coverage.days] == [False] * 3 + [True] * 3
+        assert [day.recorded_h > 0 for day in found.coverage.days] == [False] * 3 + [True]
+        assert found.nothing_before is None
+
+    def test_days_before_the_first_clip_ever_are_no_gap(self, database: Path) -> None:
+        found = found_in(database, ClipFilter(start=datetime(2020, 1, 1, tzinfo=UTC)))
+        assert found.nothing_before == FIRST_DAY
+        assert found.coverage == found_in(database).coverage
+
+    def test_the_clips_of_a_clock_that_was_never_set_are_no_beginning(
+        self, calm: Path
+    ) -> None:
+        changed(
+            calm,
+            "UPDATE clips SET start_utc = '1970-01-01T00:00:00.000Z', clock_synchronized = 0 "
+            "WHERE rowid = 1",
+        )
+        found = found_in(calm, ClipFilter(start=datetime(2020, 1, 1, tzinfo=UTC)))
+        assert found.nothing_before == FIRST_DAY
 
     def test_the_future_is_no_gap(self, database: Path) -> None:
         wanted = ClipFilter(datetime(2026, 11, 25, tzinfo=UTC), datetime(2027, 6, 1, tzinfo=UTC))

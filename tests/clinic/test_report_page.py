@@ -254,6 +254,18 @@ def test_in_short_names_the_days_that_it_compares_with(tmp_path: Path) -> None:
     assert re.search(r"Against the patient&#39;s first baseline: \d+ days, 1 Sep – ", text)
 
 
+def test_a_report_that_is_to_begin_before_the_device_did_says_when_it_began(
+    database: Path,
+) -> None:
+    with ClipReader(database, busy_timeout=1) as reader:
+        wanted = ClipFilter(start=datetime(2020, 1, 1, tzinfo=UTC))
+        html = render_html(Selection(reader, wanted), Settings(), made=MADE)
+    text = text_of(html)
+    assert "No recordings before 1 September 2026." in text
+    assert "clocks changed" not in text
+    assert "1 September to 12 September 2026 (12 days)" in text
+
+
 EVIL = "<script>alert(1)</script>\"'}</style>{{7*7}}"
 
 

@@ -228,5 +228,9 @@ def _row_ticks(axes: Axes, days: Sequence[SeenDay], words: Words) -> None:
 
 
 def clock_changes(coverage: Coverage) -> list[SeenDay]:
-    """The days on which clocks are put forward or back."""
-    return [day for day in coverage.days if timedelta(hours=day.length_h) != timedelta(days=1)]
+    """The recorded days on which clocks are put forward or back."""
+    return [
+        day
+        for day in coverage.days
+        if day.recorded_h > 0 and timedelta(hours=day.length_h) != timedelta(days=1)
+    ]

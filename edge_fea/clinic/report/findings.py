@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import numpy as np
 
-from edge_fea.capture.clock import zone_named
+from edge_fea.capture.clock import parse_iso, zone_named
 from edge_fea.clinic.report.compare import Compared, Comparison, compare
 from edge_fea.clinic.report.coverage import Coverage, coverage_of
 from edge_fea.clinic.report.estimates import DayValues, Estimate, estimate, values_of_days
@@ -20,6 +20,8 @@ from edge_fea.clinic.report.notable import NotableClip, notable_clips
 from edge_fea.clinic.report.reading import Gathered, Use, gather
 from edge_fea.clinic.selection import Selection
 from edge_fea.emotions import LABELS
+from edge_fea.store.clips import ClipFilter
+from edge_fea.store.moments import HAPPENED
 from edge_fea.summary.indices import DURATION_BANDS
 from edge_fea.summary.periods import (
     FIGURES,
@@ -79,6 +81,9 @@ class Findings:
     network: str
     start: datetime
     end: datetime
+    nothing_before: date | None
+    """The day of the first clip ever, where the report was asked to begin before it."""
+
     coverage: Coverage
     period: Mapping[str, Estimate]
     """Means over the valid days; empty where there is none."""
@@ -139,12 +144,18 @@ def findings(selection: Selection, *, made: datetime, least_dayparts: int = 3) -
     days = values_of_days(current, valid)
     zone = _zone(found)
     start, end = _bounds(selection, dated, made, zone)
+    asked = selection.wanted.start
+    if asked is not None and asked < dated[0].start and not _recorded_before(asked, found, selection):
+        # A device that did not exist was not off.
+        start = dated[0].start.astimezone(zone)
+    before_all = asked is not None and asked.astimezone(zone).date() < start.date()
     return Findings(
         patient=found.patient,
         zone=found.zone,
         network=found.network,
         start=start,
         end=end,
+        nothing_before=start.date() if before_all else None,
         coverage=coverage_of(found, dated, least_dayparts, start, end, zone),
         period={name: estimate(day.figures[name] for day in days) for name in FIGURES}
         if days
@@ -172,6 +183,18 @@ def _believed(clips: Sequence[LocalClip], made: datetime) -> list[LocalClip]:
     latest = made + timedelta(days=1)
     believed = [clip for clip in clips if clip.synchronized or earliest < clip.start < latest]
     return believed or list(clips)
+
+
+def _recorded_before(moment: datetime, found: Gathered, selection: Selection) -> bool:
+    """Whether the patient has clips from before that are on the days that they say."""
+    names = (HAPPENED, "clock_synchronized", "corrected_start_utc")
+    earliest = moment - _BELIEVED
+    return any(
+        synchronized or corrected is not None or parse_iso(start) > earliest
+        for start, synchronized, corrected in selection.reader.columns_of(
+            names, ClipFilter(end=moment, patient=found.patient)
+        )
+    )
 
 
 def _zone(found: Gathered) -> tzinfo:
