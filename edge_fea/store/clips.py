@@ -265,6 +265,12 @@ class ClipReader(Reading):
         with translated(self._path):
             return Baselines(self._db, DEFAULT_RULE).standing(patient, model_sha256, at)
 
+    def baseline(self, baseline_id: int) -> Row | None:
+        """One baseline, reset or not; None where it is gone."""
+        with translated(self._path):
+            found = self._db.query("SELECT * FROM baselines WHERE baseline_id = ?", [baseline_id])
+            return next(iter(found), None)
+
     def _distinct(self, column: str, wanted: ClipFilter) -> list[str]:
         condition, values = wanted.where()
         with translated(self._path):

@@ -10,6 +10,7 @@ import pytest
 
 from edge_fea.clinic.report.compare import LATEST_DAYS, Against, Verdict
 from edge_fea.clinic.report.findings import LEAST_DAYS, Findings, findings
+from edge_fea.clinic.report.notable import Reason
 from edge_fea.clinic.selection import Selection
 from edge_fea.emotions import LABELS
 from edge_fea.errors import NotFoundError, UnclearError
@@ -289,10 +290,22 @@ class TestWhatChanged:
 
 def test_notable_clips_are_of_different_days_for_each_reason(ninety: Findings) -> None:
     assert 0 < len(ninety.notable) <= 8
-    kinds = [(clip.reason, clip.start.date()) for clip in ninety.notable]
+    kinds = [(reason, clip.start.date()) for clip in ninety.notable for reason in clip.reasons]
+    assert len(kinds) == 8
     assert len(kinds) == len(set(kinds))
     assert all(clip.compared for clip in ninety.notable)
     assert [clip.start for clip in ninety.notable] == sorted(clip.start for clip in ninety.notable)
+
+
+def test_a_clip_may_stand_out_for_two_reasons(calm: Path) -> None:
+    changed(
+        calm,
+        "UPDATE clips SET z_negative_mean = 50, z_expressivity_mean = 50, negative_n_eff = 99, "
+        "expressivity_n_eff = 99 WHERE rowid = (SELECT max(rowid) FROM clips WHERE sufficient = 1)",
+    )
+    last = found_in(calm).notable[-1]
+    assert list(last.reasons) == [Reason.NEGATIVE, Reason.LIVELY]
+    assert last.baseline is not None
 
 
 def test_each_sufficient_clip_is_in_one_band_of_each_label(ninety: Findings) -> None:

@@ -266,6 +266,40 @@ def test_a_report_that_is_to_begin_before_the_device_did_says_when_it_began(
     assert "1 September to 12 September 2026 (12 days)" in text
 
 
+def test_a_clip_that_stands_out_is_shown_beside_what_was_usual_then(page: str) -> None:
+    """Chosen by the baseline of its time, it need not be the most extreme of the period."""
+    rows = re.findall(r'<tr><td class="l n">.*?</tr>', page.replace("\xa0", " "), re.DOTALL)
+    assert len(rows) >= 6
+    for row in rows:
+        assert len(re.findall(r"usual then: \d+ %", row)) == 2
+        assert re.search(r"(?:more|less) (?:negative|expressive) than usual then", row)
+
+
+def test_after_a_step_the_trend_points_to_what_changed(tmp_path: Path) -> None:
+    """Too late for the weeks to rise or fall, and yet the first page says higher."""
+    simulate(tmp_path / "clips.db", plan=replace(PLAN, days=46, shift_day=39))
+    text = text_of(page_of(tmp_path / "clips.db"))
+    assert "as after a step: see “What changed” on the first page." in text
+
+
+def test_more_days_than_a_table_lists_are_said_to_be_in_weeks(tmp_path: Path) -> None:
+    simulate(tmp_path / "clips.db", plan=replace(PLAN, days=126, off_days=tuple(range(4, 124))))
+    text = text_of(page_of(tmp_path / "clips.db"))
+    assert "This period has 126 days. Day by day a report lists at most 124" in text
+    assert "Day by day Average" not in text
+
+
+@pytest.mark.parametrize("language", languages())
+def test_one_look_has_one_meaning(database: Path, language: str) -> None:
+    """Hatching is "too little to count" alone; a ring at a date is explained where it stands."""
+    html = page_of(database, language)
+    assert set(re.findall(r'<pattern [^>]*id="(\w+)-', html)) == {"days"}
+    first, *others = html.split("<section>")[1:]
+    assert "°" not in first
+    for section in others:
+        assert section.count("°") != 1
+
+
 EVIL = "<script>alert(1)</script>\"'}</style>{{7*7}}"
 
 

@@ -30,12 +30,13 @@ from edge_fea.clinic.report.words import Words
 Changes = Mapping[date, str]
 """What changed on which day, in words."""
 
-# Shades of the share seen in an hour, by upper end; white to dark, one hue, even in grey.
+# Shades of the share seen in an hour, by upper end; light to dark, even in grey. Where nothing was
+# recorded a cell is blank, and the first shade is that of "on, face not read" in the chart of days.
 _SHADES: Final = (
-    (0.02, "#ffffff"),
-    (0.25, "#c6dcec"),
-    (0.50, "#86b4d4"),
-    (0.75, "#3f83b3"),
+    (0.02, PALE),
+    (0.25, "#a9cbe2"),
+    (0.50, "#6fa3c9"),
+    (0.75, "#3678a8"),
     (1.01, "#0b4a75"),
 )
 # Reasons of less than this share of what was not seen go together.
@@ -182,23 +183,17 @@ def seen_by_hour_of_day(coverage: Coverage, words: Words, description: str) -> s
         _row_ticks(axes, days, words)
         for spine in axes.spines.values():
             spine.set_visible(True)
-        handles = [Rectangle((0, 0), 1, 1, facecolor=PALE, hatch="////", edgecolor="#8a8a8a")]
-        handles += [
+        handles = [
             Rectangle((0, 0), 1, 1, facecolor=shade, edgecolor=MUTED, linewidth=0.4)
             for _, shade in _SHADES
         ]
-        key_above(axes, handles, [words("map.off"), *words.listed("map.shades")])
+        key_above(axes, handles, words.listed("map.shades"))
         return to_svg(figure, "map", words("map.title"), description)
 
 
 def _cells(axes: Axes, days: Sequence[SeenDay]) -> None:
     """One path a shade: neighbours of a shade are one rectangle, which keeps the file small."""
     runs: dict[str, list[Box]] = {}
-    axes.add_patch(
-        Rectangle(
-            (0, 0), 24, len(days), facecolor=PALE, edgecolor="#8a8a8a", hatch="////", linewidth=0
-        )
-    )
     for row, day in enumerate(days):
         begin, shade = 0, ""
         for hour in range(25):

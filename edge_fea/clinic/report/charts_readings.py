@@ -36,6 +36,8 @@ EXPRESSIONS: Final = ("neutral", "happy", "surprise", "sad", "angry", "fear", "d
 IN_PERCENT: Final = ("negative_mean", "expressivity_mean", "mean_happy")
 """What is compared and has per cent for its unit."""
 
+_NEGATIVE_SHADE: Final = "#8c8c8c"
+
 # From never to long: light to dark, even in grey.
 _BANDS: Final = ("#ffffff", "#d6e6f2", "#8fbbd9", "#3f83b3", "#0b3a5c")
 
@@ -59,10 +61,9 @@ def expressions(period: Mapping[str, Estimate], words: Words, description: str) 
                 at,
                 100.0 * value.mean,
                 0.62,
-                color="white" if negative else PALE,
+                color=_NEGATIVE_SHADE if negative else PALE,
                 edgecolor=INK if total else MUTED,
                 linewidth=0.9 if total else 0.5,
-                hatch="////" if negative else None,
             )
             whiskers += _whisker(at, value)
             label = f"{100.0 * value.mean:.1f}".replace(".", words("format.decimal")) + " %"

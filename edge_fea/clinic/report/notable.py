@@ -28,11 +28,14 @@ _SHOWN: Final = {Reason.NEGATIVE: 4, Reason.STILL: 2, Reason.LIVELY: 2}
 class NotableClip:
     """One clip that stands out."""
 
-    reason: Reason
+    reasons: Sequence[Reason]
     start: datetime
     row: Row
     compared: bool
     """Whether it was chosen by its distance from the baseline of its time."""
+
+    baseline: Row | None
+    """That baseline; None where there was none, or it is gone."""
 
 
 def notable_clips(reader: ClipReader, candidates: Sequence[Candidate]) -> list[NotableClip]:
@@ -42,15 +45,15 @@ def notable_clips(reader: ClipReader, candidates: Sequence[Candidate]) -> list[N
     """
     compared = [each for each in candidates if each.compared]
     pool = compared or list(candidates)
-    chosen: dict[str, Reason] = {}
+    chosen: dict[str, list[Reason]] = {}
     for reason, how_many in _SHOWN.items():
-        free = [each for each in pool if each.clip_id not in chosen]
-        for candidate in _furthest(free, _ORDER[reason], how_many):
-            chosen[candidate.clip_id] = reason
+        for candidate in _furthest(pool, _ORDER[reason], how_many):
+            chosen.setdefault(candidate.clip_id, []).append(reason)
     found = []
-    for clip_id, reason in chosen.items():
+    for clip_id, reasons in chosen.items():
         row = reader.clip(clip_id)
-        found.append(NotableClip(reason, happened(row), row, bool(compared)))
+        baseline = reader.baseline(row["baseline_id"]) if compared else None
+        found.append(NotableClip(reasons, happened(row), row, bool(compared), baseline))
     return sorted(found, key=lambda clip: clip.start)
 
 

@@ -78,6 +78,7 @@ def _page(selection: Selection, settings: Settings, made: datetime, words: Words
         labels=[words(f"expressions.{label}") for label in charts_readings.EXPRESSIONS],
         weeks=tables.week_rows(found, words),
         days=tables.day_rows(found, words),
+        most_days=tables.MOST_DAYS,
         notable=tables.notable_rows(found, words),
         manifest=manifest,
         versions=names(found.versions),

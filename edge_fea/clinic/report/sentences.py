@@ -234,6 +234,9 @@ def trend_sentences(findings: Findings, words: Words) -> list[str]:
             found.append(words("trend.slope_few", name=label))
             continue
         way = "up" if trend.low > 0 else "down" if trend.high < 0 else "none"
+        verdicts = {each.of(name).verdict for each in findings.comparisons}
+        if way == "none" and verdicts & {Verdict.HIGHER, Verdict.LOWER}:
+            way = "step"
         slope, low, high = (
             words.signed(100.0 * value, 2) for value in (trend.per_week, trend.low, trend.high)
         )
@@ -245,7 +248,7 @@ def trend_sentences(findings: Findings, words: Words) -> list[str]:
                 low=low,
                 high=high,
                 weeks=words.whole(trend.weeks),
-                verdict=words(f"trend.slope_{way}"),
+                verdict=words(f"trend.slope_{way}", changes=words("changes.heading")),
             )
         )
     return found

@@ -1,6 +1,8 @@
 """The tables of a report as text, row by row."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge_fea.clinic.report.charts_readings import EXPRESSIONS, IN_PERCENT
 from edge_fea.clinic.report.estimates import Estimate
@@ -60,7 +62,7 @@ def _bare(value: Estimate | None, words: Words) -> str:
 
 
 def day_rows(findings: Findings, words: Words) -> list[list[str]]:
-    """Day, hours seen, negative, expressivity, happy; empty for a period of very many days."""
+    """Day, hours seen, negative, expressivity, happy; empty for more days than ``MOST_DAYS``."""
     if len(findings.coverage.days) > MOST_DAYS:
         return []
     figures = {day.day: day.figures for day in findings.days}
@@ -76,16 +78,26 @@ def day_rows(findings: Findings, words: Words) -> list[list[str]]:
     return rows
 
 
+class Compared(NamedTuple):
+    """A figure of a clip, and what was usual for the patient then; empty where that is not known."""
+
+    value: str
+    usual: str
+
+
 @dataclass(frozen=True, slots=True)
 class NotableRow:
     """One clip that stands out, as text."""
 
     when: str
+    doubtful: bool
+    """Whether its clock was not known to be right."""
+
     seen: str
     mostly: str
-    negative: str
-    expressivity: str
-    reason: str
+    negative: Compared
+    expressivity: Compared
+    reasons: Sequence[str]
 
 
 def notable_rows(findings: Findings, words: Words) -> list[NotableRow]:
@@ -95,21 +107,28 @@ def notable_rows(findings: Findings, words: Words) -> list[NotableRow]:
 
 def _notable(clip: NotableClip, words: Words) -> NotableRow:
     row = clip.row
-    mark = "°" if is_doubtful(row) else ""
+    doubtful = is_doubtful(row)
+    mark = "°" if doubtful else ""
     mostly = words(f"expressions.{row['dominant']}")
+    kind = "than_usual" if clip.compared else "most"
     return NotableRow(
         when=f"{words.short_day(clip.start.date())}, {clip.start:%H:%M}{mark}",
+        doubtful=doubtful,
         seen=words.percent(row["coverage"], 0),
         mostly=words("notable.unclear") if row["indeterminate"] else mostly,
         negative=_clip_value(row["negative_mean"], "negative_mean", clip, words),
         expressivity=_clip_value(row["expressivity_mean"], "expressivity_mean", clip, words),
-        reason=words(f"notable.reason_{clip.reason}"),
+        reasons=[words(f"notable.{kind}_{reason}") for reason in clip.reasons],
     )
 
 
-def _clip_value(value: float, name: str, clip: NotableClip, words: Words) -> str:
+def _clip_value(value: float, name: str, clip: NotableClip, words: Words) -> Compared:
     low, high = (words.number(100.0 * clip.row[f"{name}_{end}"], 0) for end in ("low", "high"))
-    return f"{words.percent(value, 0)} ({words.range(low, high)})"
+    usual = None if clip.baseline is None else clip.baseline[f"median_{name}"]
+    return Compared(
+        f"{words.percent(value, 0)} ({words.range(low, high)})",
+        "" if usual is None else words("notable.usual_then", usual=words.percent(usual, 0)),
+    )
 
 
 def _dataset(name: str, words: Words) -> str:
