@@ -49,5 +49,6 @@ def shift(before: Sequence[float], after: Sequence[float]) -> Shift | None:
     if first + second > 0.0:
         # Degrees of freedom of the sum of two variances (Satterthwaite 1946, eq. 17).
         share = first / (first + second)
-        reach = t_point(1.0 / (share**2 / (n - 1) + (1.0 - share) ** 2 / (m - 1))) * math.sqrt(first + second)
+        freedom = 1.0 / (share**2 / (n - 1) + (1.0 - share) ** 2 / (m - 1))
+        reach = t_point(freedom) * math.sqrt(first + second)
     return Shift(by, by - reach, by + reach, math.sqrt(first * n))

@@ -101,9 +101,7 @@ class TestHowMuchWasSeen:
         assert found.nothing_before == FIRST_DAY
         assert found.coverage == found_in(database).coverage
 
-    def test_the_clips_of_a_clock_that_was_never_set_are_no_beginning(
-        self, calm: Path
-    ) -> None:
+    def test_the_clips_of_a_clock_that_was_never_set_are_no_beginning(self, calm: Path) -> None:
         changed(
             calm,
             "UPDATE clips SET start_utc = '1970-01-01T00:00:00.000Z', clock_synchronized = 0 "

@@ -80,7 +80,7 @@ def test_a_hospitals_own_catalogue_is_taken(tmp_path: Path) -> None:
         ('heading = "In short"', "", "short.heading is missing"),
         ('heading = "In short"', 'headline = "In short"', "short.headline is not known"),
         (
-            "{hours} a day",
+            "{hours} a day on average",
             "many hours",
             "short.seen_text must fill in days, hours, parts, valid",
         ),

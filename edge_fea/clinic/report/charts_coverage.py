@@ -47,7 +47,7 @@ def seen_by_day(coverage: Coverage, changes: Changes, words: Words, description:
     """Hours seen and recorded on each day."""
     days = coverage.days
     with style("days"):
-        figure = canvas(36.0, 108.0)
+        figure = canvas(33.0, 108.0)
         axes = plot_area(figure, 10.0, 5.5, 1.0, 6.5)
         width = 0.8 if len(days) <= 200 else 1.0
         recorded: list[Box] = []
@@ -117,7 +117,7 @@ def reasons(coverage: Coverage, words: Words, description: str) -> str:
     """The whole period: seen, and for the rest why not."""
     rows = reason_rows(coverage, words)
     with style("reasons"):
-        figure = canvas(36.0, 70.0)
+        figure = canvas(33.0, 70.0)
         axes = plot_area(figure, 33.0, 0.5, 23.5, 0.5)
         for place, (name, hours, share) in enumerate(rows):
             first, last = place == 0, name == words("reasons.off")

@@ -48,7 +48,7 @@ def expressions(period: Mapping[str, Estimate], words: Words, description: str) 
     rows.append((words("measures.negative_short"), period["negative_mean"]))
     first_negative = next(place for place, name in enumerate(EXPRESSIONS) if name in NEGATIVE)
     with style("expressions"):
-        figure = canvas(42.0, 102.0)
+        figure = canvas(38.0, 102.0)
         axes = plot_area(figure, 25.0, 1.0, 1.0, 1.0)
         ends = [100.0 * (value.high or value.mean) for _, value in rows]
         scale = max(20.0, *ends)
@@ -107,7 +107,7 @@ def against_usual(comparison: Comparison, words: Words, description: str) -> str
     """The latest valid days against the usual range of a day."""
     changes = [comparison.of(name) for name in IN_PERCENT]
     with style("usual"):
-        figure = canvas(42.0, 74.0)
+        figure = canvas(38.0, 74.0)
         axes = plot_area(figure, 2.5, 6.5, 2.0, 6.5)
         ends = [30.0]
         for row, change in enumerate(changes):

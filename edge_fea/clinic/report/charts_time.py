@@ -59,11 +59,13 @@ def by_hour(hours: Sequence[HourOfDay], words: Words, description: str) -> str:
         axes = plot_area(figure, 25.0, 5.0, 1.0, 23.0)
         cells: dict[str, list[Box]] = {}
         numbers: dict[str, list[Label]] = {}
+        dashes: list[Box] = []
         for row, figure_name in enumerate(rows):
             at = row + (0.25 if row == len(rows) - 1 else 0.0)
-            _heat_row(at, hours, figure_name, cells, numbers)
+            _heat_row(at, hours, figure_name, cells, numbers, dashes)
         for shade, of_shade in cells.items():
             rectangles(axes, of_shade, facecolor=shade, edgecolor="white", linewidth=0.6)
+        lines(axes, dashes, edgecolor=MUTED, linewidth=0.7, zorder=2)
         for color, of_color in numbers.items():
             axes.add_artist(Labels(of_color, 7.0, color))
         below = [(float(hour), len(rows) + 0.25, str(hour)) for hour in range(24)]
@@ -85,8 +87,12 @@ def _heat_row(
     name: str,
     cells: dict[str, list[Box]],
     numbers: dict[str, list[Label]],
+    dashes: list[Box],
 ) -> None:
-    """Sort a row's cells by their shade into ``cells``, its numbers by colour into ``numbers``."""
+    """Sort a row's cells by their shade into ``cells``, its numbers by colour into ``numbers``.
+
+    Hours without a number get ``dashes``: as lines, because in a PDF each text takes long.
+    """
     values = [hour.figures[name] for hour in hours if hour.figures]
     middle = (min(values) + max(values)) / 2.0 if values else 0.0
     span = max(_LEAST_SPAN, max(values) - min(values)) if values else _LEAST_SPAN
@@ -94,7 +100,7 @@ def _heat_row(
         cell = (hour.hour - 0.5, at - 0.45, 1.0, 0.9)
         if hour.figures is None:
             cells.setdefault("#f2f2f2", []).append(cell)
-            numbers.setdefault(MUTED, []).append((hour.hour, at, "\N{EN DASH}"))
+            dashes.append((hour.hour - 0.1, at, hour.hour + 0.1, at))
             continue
         value = hour.figures[name]
         shade = round(0.12 + 0.76 * (0.5 + (value - middle) / span), 1)

@@ -122,8 +122,8 @@ class Findings:
     @property
     def dates(self) -> list[date]:
         """Every day of the period and every day that it is compared with."""
-        before = (day for comparison in self.comparisons for day in comparison.before)
-        return [day.day for day in (*self.coverage.days, *before)]
+        before = [day.day for comparison in self.comparisons for day in comparison.before]
+        return [day.day for day in self.coverage.days] + before
 
     @property
     def scored_clips(self) -> int:
@@ -145,7 +145,11 @@ def findings(selection: Selection, *, made: datetime, least_dayparts: int = 3) -
     zone = _zone(found)
     start, end = _bounds(selection, dated, made, zone)
     asked = selection.wanted.start
-    if asked is not None and asked < dated[0].start and not _recorded_before(asked, found, selection):
+    if (
+        asked is not None
+        and asked < dated[0].start
+        and not _recorded_before(asked, found, selection)
+    ):
         # A device that did not exist was not off.
         start = dated[0].start.astimezone(zone)
     before_all = asked is not None and asked.astimezone(zone).date() < start.date()
