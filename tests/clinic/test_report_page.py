@@ -247,7 +247,7 @@ def test_in_short_names_the_days_that_it_compares_with(tmp_path: Path) -> None:
     assert re.search(
         r"Expressivity No clear difference from usual \(\d+ Sep – 13 Oct\): [0-9.]+ % in the last "
         r"7 days that count against [0-9.]+ %. ▼ Lower than in the first baseline "
-        r"\(1 Sep – \d+ Sep\)",
+        r"\(1 Sep – \d+ Sep, [0-9.]+ %\)",
         short,
     )
     assert re.search(r"Against usual: \d+ days, \d+ Sep – 13 Oct", text)

@@ -79,7 +79,7 @@ def day_rows(findings: Findings, words: Words) -> list[list[str]]:
 
 
 class Compared(NamedTuple):
-    """A figure of a clip, and what was usual for the patient then; empty where that is not known."""
+    """A figure of a clip, and what was usual for the patient then; empty where not known."""
 
     value: str
     usual: str
