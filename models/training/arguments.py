@@ -49,14 +49,6 @@ def folds(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def seeds(text: str) -> tuple[int, ...]:
-    """One whole number or several, such as 1,2."""
-    parts = text.split(",")
-    if not all(part.isascii() and part.isdigit() for part in parts) or len(set(parts)) < len(parts):
-        raise argparse.ArgumentTypeError(f"different whole numbers such as 1,2, not {text!r}")
-    return tuple(int(part) for part in parts)
-
-
 def classes(text: str) -> tuple[str, ...]:
     """Two labels or more of the seven, such as happy,sad."""
     found = tuple(text.split(","))

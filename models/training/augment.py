@@ -5,7 +5,7 @@ come light, occlusion, resolution, blur and noise. All randomness is from the ge
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -18,12 +18,7 @@ Float = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Strength:
-    """How much of each; 0 switches it off. Chances are per picture, angles in degrees.
-
-    ``shift``, ``scale``, ``stretch`` and ``shear`` are shares of the crop's side; ``stretch`` and
-    ``shear`` beyond what a box's own jitter does, and ``warp``, a chance, bend a face into
-    somebody else's: what is learnt from few people then carries over to more.
-    """
+    """How much of each; 0 switches it off. Chances are per picture, angles in degrees."""
 
     flip: float = 0.5
     turn: float = 12.0
@@ -38,12 +33,9 @@ class Strength:
     blur: float = 0.15
     noise: float = 0.35
     infrared: float = 0.0
-    stretch: float = 0.0
-    shear: float = 0.0
-    warp: float = 0.0
 
 
-NONE = Strength(*([0.0] * len(fields(Strength))))
+NONE = Strength(*([0.0] * 13))
 """Nothing but the crop itself: for validation and calibration."""
 
 
@@ -55,9 +47,6 @@ def augment(
     ``picture`` shows the face box and ``margin`` of its side around it on each side.
     """
     values = _cut(picture, margin, size, rng, strength).astype(np.float32)
-    # Drawn for only where it is wanted: plans without it keep the batches that they had.
-    if strength.warp and rng.random() < strength.warp:
-        values = _warp(values, rng)
     if rng.random() < strength.light:
         values = _light(values, rng)
     if rng.random() < strength.ramp:
@@ -66,6 +55,7 @@ def augment(
         _occlude(values, rng)
     if rng.random() < strength.over:
         values = values * rng.uniform(1.1, 1.6) + rng.uniform(0, 25)
+    # Drawn for only where it is wanted: plans without it keep the batches that they had.
     if strength.infrared and rng.random() < strength.infrared:
         values = _infrared(values, rng)
     if rng.random() < strength.coarse:
@@ -87,13 +77,11 @@ def _cut(
     angle = math.radians(rng.normal(0, strength.turn / 2))
     # Logarithmic, so that growing and shrinking are equally likely.
     zoom = size / box * math.exp(rng.normal(0, strength.scale / 2))
-    stretch = math.exp(rng.normal(0, max(strength.scale / 6, strength.stretch)))
+    stretch = math.exp(rng.normal(0, strength.scale / 6))
     mirror = -1.0 if rng.random() < strength.flip else 1.0
     dx, dy = rng.normal(0, strength.shift / 2, 2) * size
     cos, sin = math.cos(angle) * zoom, math.sin(angle) * zoom
     linear = np.array([[mirror * cos * stretch, -sin], [mirror * sin * stretch, cos]])
-    if strength.shear:
-        linear = linear @ np.array([[1.0, rng.normal(0, strength.shear)], [0.0, 1.0]])
     # Pixel centres: (side - 1) / 2 is the middle of the picture, (size - 1) / 2 that of the crop.
     offset = (size - 1) / 2 + np.array([dx, dy]) - linear @ np.full(2, (side - 1) / 2)
     matrix = np.hstack([linear, offset[:, None]])
@@ -102,25 +90,6 @@ def _cut(
             picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         ),
         np.uint8,
-    )
-
-
-def _warp(values: Float, rng: np.random.Generator) -> Float:
-    # A smooth field that moves features by up to a few hundredths of the side.
-    size = values.shape[0]
-    reach = np.float32(rng.uniform(0.005, 0.03) * size)
-    coarse = reach * rng.standard_normal((4, 4, 2), dtype=np.float32)
-    moved = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
-    rows, columns = np.mgrid[:size, :size].astype(np.float32)
-    return np.asarray(
-        cv2.remap(
-            values,
-            columns + moved[..., 0],
-            rows + moved[..., 1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        ),
-        np.float32,
     )
 
 

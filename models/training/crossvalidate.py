@@ -28,10 +28,9 @@ from models.training.sources import device_crops, load
 from models.training.train import load_run, predict
 
 DESCRIPTION = """
-For each fold: train (fine-tuning from --start, which must not have seen KDEF), average where there
-are several seeds, face_head, quantize, and the int8 file through the device's classifier on the
-twelve people held out, on FER+ valid and on the LFW people held out. Then all folds are pooled;
-intervals redraw whole people.
+For each fold: train (fine-tuning from --start, which must not have seen KDEF), face_head, quantize,
+and the int8 file through the device's classifier on the twelve people held out, on FER+ valid and
+on the LFW people held out. Then all folds are pooled; intervals redraw whole people.
 
   python -m models.training.crossvalidate --start RUNS/pretrain/pretrain-80/last.weights.h5 \\
       --negatives RUNS/cache/negatives.npz --cache RUNS/cache --out RUNS/cv
@@ -63,10 +62,7 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--negatives", type=given.file, required=True, help="from negatives")
     new.add_argument("--preset", choices=sorted(PRESETS), default="ship")
     new.add_argument("--stage", action="append", help="of the preset (default: finetune-80)")
-    new.add_argument(
-        "--seeds", type=given.seeds, default=(1,),
-        help="one, or several whose networks are averaged, such as 1,2 (default: 1)",
-    )  # fmt: skip
+    new.add_argument("--seed", type=int, default=1)
     every = ",".join(map(str, range(FOLDS)))
     new.add_argument(
         "--folds", default=every, type=given.folds, help="which to do now (default: %(default)s)"
@@ -86,19 +82,14 @@ def do_fold(fold: int, options: argparse.Namespace, stages: Sequence[str]) -> No
         return
     shared = ["--negatives", options.negatives, "--cache", options.cache]
     say(f"fold {fold}: {', '.join(stages)}")
-    several = len(options.seeds) > 1
-    outs = [folder / f"seed{seed}" if several else folder for seed in options.seeds]
-    for seed, out in zip(options.seeds, outs, strict=True):
-        run("train", [
-            "--preset", options.preset, *(word for name in stages for word in ("--stage", name)),
-            "--fold", fold, "--seed", seed, "--start", options.start, "--out", out,
-            "--cache", options.cache, "--log", options.log, *options.train,
-        ], log)  # fmt: skip
-    if several and not (last / "last.weights.h5").is_file():
-        run("average", [*(out / stages[-1] for out in outs), "--out", last], log)
+    run("train", [
+        "--preset", options.preset, *(word for name in stages for word in ("--stage", name)),
+        "--fold", fold, "--seed", options.seed, "--start", options.start, "--out", folder,
+        "--cache", options.cache, "--log", options.log, *options.train,
+    ], log)  # fmt: skip
     if not (last / "with-face.weights.h5").is_file():
         say(f"fold {fold}: face head")
-        run("face_head", ["--run", last, "--seed", options.seeds[0], *shared], log)
+        run("face_head", ["--run", last, "--seed", options.seed, *shared], log)
     if not (folder / f"{NAME}.json").is_file():
         say(f"fold {fold}: int8")
         run("quantize", [
@@ -151,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stages = options.stage or ["finetune-80"]
     began = time.monotonic()
     keep_settings(options.out / "settings.json", {
-        "preset": options.preset, "stages": stages, "seeds": options.seeds, "train": options.train,
+        "preset": options.preset, "stages": stages, "seed": options.seed, "train": options.train,
         "start": fingerprint(options.start), "negatives": fingerprint(options.negatives),
     })  # fmt: skip
     for fold in options.folds:

@@ -60,10 +60,7 @@ class Batches:
             targets.append(crops.targets[place])
         smooth = stage.smoothing
         soft = np.stack(targets) * (1 - smooth) + smooth / len(LABELS)
-        shown = np.stack(images)
-        if stage.mixup:
-            shown, soft = _mixed(shown, soft, rng.beta(stage.mixup, stage.mixup, stage.batch))
-        return shown, soft.astype(np.float32)
+        return np.stack(images), soft.astype(np.float32)
 
     def stream(self, first: int, last: int) -> Iterator[Batch]:
         """Batches ``first`` up to but not ``last``, prepared ahead in one thread."""
@@ -75,19 +72,6 @@ class Batches:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
-
-
-def _mixed(
-    images: npt.NDArray[np.uint8],
-    targets: npt.NDArray[np.float32],
-    weights: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    # Each with the one before it: batches are drawn at random as they are.
-    own = np.maximum(weights, 1 - weights).astype(np.float32)
-    pale = own[:, None, None, None]
-    laid = pale * images + (1 - pale) * np.roll(images, 1, axis=0)
-    together = own[:, None] * targets + (1 - own[:, None]) * np.roll(targets, 1, axis=0)
-    return np.rint(laid).astype(np.uint8), together
 
 
 def _chances(crops: Crops, balance: float) -> npt.NDArray[np.float64]:

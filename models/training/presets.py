@@ -14,9 +14,7 @@ class Stage:
     source: a picture is drawn in proportion to its label's count to the power of minus this, so 0
     leaves the source as it is and 1 makes all labels equally frequent. ``rate`` is the highest
     learning rate: it rises over ``warmup`` steps and falls by a half cosine to ``rate_end``.
-    ``smoothing`` spreads that much of each target evenly over the labels. ``mixup`` lays each
-    picture over another of its batch, and their targets alike, with a weight drawn from
-    Beta(mixup, mixup) (Zhang et al. 2018); 0 leaves them alone. ``clip`` is the most that
+    ``smoothing`` spreads that much of each target evenly over the labels. ``clip`` is the most that
     a weight's gradient may measure (its Euclidean norm); None leaves gradients alone.
     """
 
@@ -30,7 +28,6 @@ class Stage:
     warmup: int = 100
     balance: float = 0.5
     smoothing: float = 0.05
-    mixup: float = 0.0
     weight_decay: float = 1e-3
     clip: float | None = 2.0
     ema: float = 0.998

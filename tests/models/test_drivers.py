@@ -118,18 +118,8 @@ def test_cross_validation_writes_figures_for_the_manifest_and_tables_for_the_car
 
 def test_cross_validation_refuses_to_pool_two_settings(place: Path, crossvalidated: Path) -> None:
     assert crossvalidated.is_dir()
-    with pytest.raises(SystemExit, match=r"other settings \(seeds\)"):
-        cross_validate(place, "--seeds", "2")
-
-
-def test_the_networks_of_several_seeds_become_one(place: Path, tmp_path: Path) -> None:
-    cross_validate(place, "--seeds", "1,2", "--folds", "1", "--out", str(tmp_path / "cv"))
-    fold = tmp_path / "cv" / "fold1"
-    assert (fold / "log.txt").read_text().split() == [
-        "train", "train", "average", "face_head", "quantize",
-    ]  # fmt: skip
-    assert json.loads((fold / "train" / "run.json").read_text())["seeds"] == [1, 2]
-    assert (fold / "predictions.npz").is_file()
+    with pytest.raises(SystemExit, match=r"other settings \(seed\)"):
+        cross_validate(place, "--seed", "2")
 
 
 def test_a_network_of_everybody_carries_the_cross_validated_figures(
