@@ -1,6 +1,7 @@
 """The doctor on database, permissions, last clip, audit trail, last export and backup."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,7 +16,9 @@ from edge_fea.device.doctor import records
 from edge_fea.device.doctor.checks import Check, examine
 from edge_fea.device.doctor.findings import State, Verdict
 from edge_fea.device.pausing import Pauses, pause_file
+from edge_fea.store.anchor import move_anchor
 from edge_fea.store.audit import AuditEntry, AuditTrail
+from edge_fea.store.clips import ClipRecorder
 from edge_fea.summary.record import ClipSummary
 from tests.conftest import NOON
 from tests.device.doctor_case import PID, Made
@@ -210,6 +213,19 @@ def test_a_whole_trail_is_well(made: Made) -> None:
     row = trail(made).append(AuditEntry("user:me", "export"), NOON)
     trail(made).append(AuditEntry("user:me", "export", "done", ends=row["seq"]), NOON)
     assert records.audit(made.case()) == Verdict(State.OK, "2 rows, whole")
+
+
+def test_a_trail_that_was_removed_is_missed(made: Made) -> None:
+    made.record()
+    written = trail(made)
+    written.append(AuditEntry("user:me", "export", "done"), NOON)
+    with ClipRecorder(made.database, busy_timeout=1, now=NOON) as recorder:
+        move_anchor(recorder.opened.db, made.database, written)
+    assert records.audit(made.case()).state is State.OK
+    shutil.rmtree(written.path.parent)
+    told = records.audit(made.case())
+    assert told.state is State.BAD
+    assert "no trail found, although row 1 was recorded" in told.what
 
 
 def test_the_backup_that_a_restored_trail_ends_with_is_not_missed(made: Made) -> None:

@@ -40,7 +40,7 @@ def root_file_system(suite: str, arch: str) -> Path:
             [
                 *("unshare", "--mount", "--propagation=private"),
                 *("mmdebstrap", "--quiet", "--variant=minbase", f"--arch={arch}"),
-                # The kernel has the emulator open (see emulation.py): none need lie on this machine.
+                # The kernel has the emulator open (see emulation.py): none needs to lie here.
                 "--skip=check/qemu",
                 *(f"--include={','.join(PACKAGES)}", "--format=tar", suite, str(archive)),
             ],

@@ -17,6 +17,7 @@ from edge_fea.device.disks import same_disk
 from edge_fea.device.doctor.findings import Case, Verdict, bad, ok, warn
 from edge_fea.device.pausing import Pauses, pause_file
 from edge_fea.errors import NotFoundError
+from edge_fea.store.anchor import anchor_of
 from edge_fea.store.audit import AuditTrail
 from edge_fea.store.database import open_for_reading
 from edge_fea.store.errors_from_sqlite import translated
@@ -190,14 +191,17 @@ def _trail(case: Case) -> AuditTrail:
 def audit(case: Case) -> Verdict:
     """Whether the audit trail is as it was written."""
     trail = _trail(case)
+    lost = _missing(case, trail)
     try:
-        faults, rows = trail.faults(), trail.rows()
+        faults, rows = [str(fault) for fault in trail.faults()], trail.rows()
     except NotFoundError:
-        return ok("nothing has left this device")
+        faults, rows = [], []
+        if lost is None:
+            return ok("nothing has left this device")
+    faults += [] if lost is None else [lost]
     if faults:
         return bad(
-            "; ".join(str(fault) for fault in faults[:3]),
-            "ask who changed it; keep the file: edge-fea audit tells more",
+            "; ".join(faults[:3]), "ask who changed it; keep the file: edge-fea audit tells more"
         )
     ended = {row["ends"] for row in rows}
     # A restored trail was copied by a backup whose own end only the original tells.
@@ -214,6 +218,16 @@ def audit(case: Case) -> Verdict:
             "something may have left the device then: see edge-fea audit",
         )
     return ok(f"{len(rows)} rows, whole")
+
+
+def _missing(case: Case, trail: AuditTrail) -> str | None:
+    """What the trail lacks of what the database remembers of it."""
+    try:
+        with _open(case) as db:
+            anchor = anchor_of(db)
+    except NotFoundError:
+        return None
+    return None if anchor is None else anchor.missing_in(trail)
 
 
 def last_export(case: Case) -> Verdict:
