@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from edge_fea.store.audit import AuditTrail
 
 
+_WITHHELD = "not for this user to see: ask with sudo"
+
+
 @click.command()
 @click.option(
     "--format",
@@ -82,12 +85,13 @@ def _condition(settings: Settings, trail: "AuditTrail", clock: Clock) -> "Condit
 
 def _paused(own: "Condition", clock: Clock, settings: Settings) -> str:
     if own.paused_s is None:
-        return "not for this user to see: ask with sudo"
+        return _WITHHELD
     return told(own.paused_s, clock, settings)
 
 
 def _appliance(status: Status, own: "Condition") -> list[tuple[str, str]]:
-    failure, backup = "none", "never: see docs/backup.md"
+    failure = _WITHHELD if own.failures is None else "none"
+    backup = "never: see docs/backup.md"
     if own.last_failure is not None:
         starts = "a start has" if own.failures == 1 else f"{own.failures} starts in a row have"
         failure = f"{starts} failed, last because {own.last_failure}: see edge-fea doctor"

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_fea.capture.clock import Clock, boot_id
 from edge_fea.config import Settings
@@ -19,8 +20,8 @@ class Condition:
     paused_s: float | None
     """Seconds of pause that are left, 0 without one; None where this user may not see that."""
 
-    failures: int
-    """Starts in a row that have failed, up to the one that runs."""
+    failures: int | None
+    """Starts in a row that have failed, up to the one that runs; None as above."""
 
     last_failure: str | None
     """Why the last of them has failed; None where none has."""
@@ -34,11 +35,11 @@ class Condition:
 
 def condition(settings: Settings, trail: AuditTrail, clock: Clock) -> Condition:
     """How the appliance is now; nothing is changed. Raises a StoreError as ``trail.rows`` does."""
-    database = settings.store.database
-    failures = last_failures(database.with_name("starts.json"))
+    starts = settings.store.database.with_name("starts.json")
+    failures = None if _withheld(starts) else last_failures(starts)
     return Condition(
         _paused_s(settings, clock),
-        len(failures),
+        None if failures is None else len(failures),
         failures[-1].means if failures else None,
         _last_backup(trail),
         _free(settings),
@@ -48,10 +49,16 @@ def condition(settings: Settings, trail: AuditTrail, clock: Clock) -> Condition:
 def _paused_s(settings: Settings, clock: Clock) -> float | None:
     fallback_s = 60 * settings.indicator.pause_minutes
     file = pause_file(settings.store.database)
-    try:
-        return Pauses(file, clock, boot_id(), fallback_s=fallback_s).remaining()
-    except OSError:
+    if _withheld(file):
         return None
+    return Pauses(file, clock, boot_id(), fallback_s=fallback_s).remaining()
+
+
+def _withheld(file: Path) -> bool:
+    """Whether there is such a file, or may be one, that this user may not read."""
+    if not os.access(file.parent, os.X_OK):
+        return file.parent.exists()
+    return file.exists() and not os.access(file, os.R_OK)
 
 
 def _last_backup(trail: AuditTrail) -> str | None:
