@@ -138,20 +138,19 @@ check_camera() {
 }
 
 # check_heaps FOLDER: where the camera's pictures are handed over. Raspberry Pi OS opens these to the
-# group video, by a rule of raspberrypi-sys-mods; where they are root's alone, no picture ever comes.
+# group video, by a rule of raspberrypi-sys-mods; where all are root's alone, no picture ever comes.
+# One that is open will do, as the doctor has it.
 check_heaps() {
-  local heap
+  local heap closed=
   for heap in "$1"/*; do
     [[ -e $heap ]] || continue
     case $(stat -c '%G %A' "$heap") in
-      'video '????rw*) ;;
-      *)
-        warn "$heap is not open to the group video, and without it there is no picture of a Pi camera:" \
-          'sudo apt install raspberrypi-sys-mods, and restart the device'
-        return
-        ;;
+      'video '????rw*) return 0 ;;
     esac
+    closed+=" ${heap##*/}"
   done
+  [[ -z $closed ]] || warn "nothing in $1 is open to the group video (${closed# }), and without that" \
+    'there is no picture of a Pi camera: sudo apt install raspberrypi-sys-mods, and restart the device'
 }
 
 check_zone() {

@@ -145,6 +145,17 @@ def test_memory_for_pictures_that_is_roots_alone_is_told(tmp_path: Path) -> None
     assert ask(f"check_heaps {tmp_path}/missing").stderr == ""
 
 
+@pytest.mark.parametrize("closed", ["another", "system"])
+def test_one_memory_for_pictures_that_is_open_will_do(tmp_path: Path, closed: str) -> None:
+    (tmp_path / closed).touch(0o600)
+    heap = tmp_path / "linux,cma"
+    heap.touch()
+    heap.chmod(0o660)
+    shutil.chown(heap, group="video")
+    done = ask(f"check_heaps {tmp_path}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_dry_run_from_the_source_tells_all_of_it() -> None:
     system = Path("/etc/os-release").read_text()
     if not re.search("bookworm|trixie", system):
