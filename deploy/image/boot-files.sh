@@ -62,7 +62,8 @@ operator() { getent passwd 1000; }
 # checked_keys FILE: the keys in it. Nothing but keys: no options, which could name commands.
 checked_keys() {
   local line
-  while read -r line; do
+  # Notepad ends the last line with nothing; `read` has it, and says no.
+  while read -r line || [[ -n $line ]]; do
     [[ -n $line && $line != '#'* ]] || continue
     if [[ ! $line =~ ^(ssh-(ed25519|rsa)|ecdsa-sha2-|sk-(ssh|ecdsa)-) ]] ||
       ! ssh-keygen -l -f - <<<"$line" >/dev/null 2>&1; then

@@ -76,6 +76,27 @@ def test_keys_of_the_operator_are_added_and_taken_off_the_card(
     assert list(boot.iterdir()) == []
 
 
+def test_the_last_key_counts_without_the_end_of_its_line(boot: Path, take: Take, key: str) -> None:
+    another = key.replace(key.split()[2], "another")
+    for text in (key.strip(), f"{key}{another.strip()}"):
+        (boot / "edge-fea-keys.txt").write_text(text)
+        done = take()
+        assert done.returncode == 0, done.stderr
+    assert (boot.parent / "home/.ssh/authorized_keys").read_text() == key + another
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_the_other_files_do_without_the_end_of_the_last_line(
+    boot: Path, take: Take, end: str
+) -> None:
+    (boot / "edge-fea-timezone.txt").write_text(f"Europe/Berlin{end}")
+    (boot / "edge-fea-wifi.txt").write_text(f"ssid=Ward\npassphrase=longenough{end}")
+    done = take()
+    assert done.returncode == 0, done.stderr
+    assert (boot.parent / "etc/timezone").read_text() == "Europe/Berlin\n"
+    assert (boot.parent / "iwd/Ward.psk").read_text() == "[Security]\nPassphrase=longenough\n"
+
+
 @pytest.mark.parametrize("line", ["hello", 'command="sh" {key}', "ssh-ed25519 AAAA", ""])
 def test_what_is_no_key_is_told_on_the_card(boot: Path, take: Take, key: str, line: str) -> None:
     (boot / "edge-fea-keys.txt").write_text(f"{line.format(key=key)}\n")
