@@ -39,6 +39,8 @@ take_file() {
     return 0
   fi
   [[ -z $said ]] || say "$said"
+  # What was taken is on the disk before the card's own goes: a plug pulled now must not lose both.
+  sync
   # Only once: what is changed on the device later is not undone by the next start. Keys, networks and
   # their words do not stay where any computer reads them.
   if [[ $then == keep ]]; then

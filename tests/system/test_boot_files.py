@@ -28,12 +28,12 @@ def take(boot: Path) -> Take:
     root = boot.parent
     places = {"ETC": str(root / "etc"), "WIFI": str(root / "iwd"), "ZONES": "/usr/share/zoneinfo"}
 
-    def run() -> subprocess.CompletedProcess[str]:
+    def run(instead: str = "") -> subprocess.CompletedProcess[str]:
         script = (
             f'HERE={DEPLOY}; set -euo pipefail; . "$HERE/lib/all.sh"; BOOT={boot}; '
             '. "$HERE/image/boot-files.sh"; runuser() { shift 3; "$@"; }; '
             f"operator() {{ echo carer:x:1000:1000::{root}/home:/bin/sh; }}; "
-            "make_scratch; take_boot_files"
+            f"{instead} make_scratch; take_boot_files"
         )
         return subprocess.run(
             ["bash", "-c", script],
@@ -164,3 +164,23 @@ def test_one_that_is_wrong_does_not_keep_the_others(boot: Path, take: Take) -> N
         "edge-fea-problem.txt",
         "edge-fea-wifi.txt",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "copy"),
+    [
+        ("edge-fea.toml", "", "etc/edge-fea.toml"),
+        ("edge-fea-keys.txt", "{key}", "home/.ssh/authorized_keys"),
+        ("edge-fea-timezone.txt", "Europe/Berlin", "etc/timezone"),
+        ("edge-fea-wifi.txt", "ssid=Ward\npassphrase=longenough", "iwd/Ward.psk"),
+    ],
+)
+def test_what_was_taken_is_on_the_disk_before_it_leaves_the_card(
+    boot: Path, take: Take, key: str, name: str, text: str, copy: str
+) -> None:
+    (boot / name).write_text(text.format(key=key))
+    settings = f'take_settings() {{ cp "$1" {boot.parent}/etc/edge-fea.toml; }};'
+    done = take(f"{settings} sync() {{ (($#)) || ls {boot}/{name} {boot.parent / copy}; }};")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"{boot}/{name}\n{boot.parent / copy}\n")
+    assert not (boot / name).exists()
