@@ -9,6 +9,13 @@ AT_START=no
 
 is_active() { systemctl --quiet is-active edge-fea.service; }
 
+# Whether it is there to record: also where it still waits for a camera, or for its next try.
+is_wanted() {
+  case $(systemctl show -P ActiveState edge-fea.service) in
+    inactive | failed) return 1 ;;
+  esac
+}
+
 # wait_until_active SECONDS: it is active once a first picture was handled. One that has ended three
 # times meanwhile is not waited for.
 wait_until_active() {
@@ -35,7 +42,7 @@ start_service() {
 stop_service() {
   booted || return 0
   [[ $AT_START == no ]] || return 0
-  dry || ! is_active || STOPPED=yes
+  dry || ! is_wanted || STOPPED=yes
   run systemctl stop edge-fea.service edge-fea-selfcheck.service edge-fea-backup.service \
     'edge-fea-usb@*.service'
 }

@@ -272,3 +272,21 @@ def test_the_unit_that_takes_it_back_is_there_before_anything_is_changed(place: 
 def test_sticks_are_stopped_for_an_upgrade_too(place: Place) -> None:
     done = place.ask("booted() { true; }; is_active() { false; }; stop_service")
     assert "edge-fea-usb@*.service" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("state", "again"),
+    [("active", True), ("activating", True), ("inactive", False), ("failed", False)],
+)
+def test_a_service_that_still_waits_for_its_camera_comes_back_too(
+    place: Place, state: str, again: bool
+) -> None:
+    """Cut off after the stop: what was there to record is started again."""
+    done = place.ask(
+        'systemctl() { [[ $1 != show ]] || { echo "$STATE"; return; }; '
+        '[[ "$*" != "--quiet is-active"* ]] || { [[ $STATE == active ]]; return; }; '
+        'echo "systemctl $*"; }; booted() { true; }; stop_service; exit 99',
+        STATE=state,
+    )
+    assert done.returncode == 99, done.stderr
+    assert ("systemctl start --no-block edge-fea.service\n" in done.stdout) == again
