@@ -37,7 +37,7 @@ upgrade() {
     dry || rm -rf -- "$new"
     die "$EX_ROLLED_BACK" "${new##*/} did not do as well as ${old##*/}, which is back"
   fi
-  run rm -f -- "$UNFINISHED"
+  forget_unfinished
   prune_releases
   dry || fine "${new##*/} is in use; ${old##*/} is kept (upgrade.sh --roll-back)"
 }
@@ -122,6 +122,12 @@ mark_unfinished() {
   mv -T "$UNFINISHED.new" "$UNFINISHED"
 }
 
+# On the disk too, or a plug that is pulled later would have an upgrade taken back that is long proved.
+forget_unfinished() {
+  run rm -f -- "$UNFINISHED"
+  dry || sync -f "$OPT"
+}
+
 # Whether the new release does what the old one did: it runs if that did, and no check of the doctor
 # fails that did not fail before.
 start_and_compare() {
@@ -162,7 +168,7 @@ roll_back() {
   if [[ -n $backup ]] && [[ $when == always || $readable == no ]]; then
     put_back "$to" "$backup" "$readable"
   fi
-  run rm -f -- "$UNFINISHED"
+  forget_unfinished
   start_service "$START_SECONDS" || warn 'the service has not started yet: journalctl -u edge-fea'
 }
 

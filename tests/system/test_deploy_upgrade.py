@@ -166,6 +166,20 @@ def test_each_release_has_its_backup_on_record(place: Place) -> None:
     assert not place.marker.exists()
 
 
+@pytest.mark.parametrize("way", ["upgrade {old} {new}", "roll_back {old} '' if-needed"])
+def test_that_an_upgrade_has_ended_is_on_the_disk_too(place: Place, way: str) -> None:
+    old, new = place.release("1"), place.release("2")
+    place.use(old)
+    place.marker.touch()
+    done = place.ask(
+        f"verify_release() {{ :; }}; failing_checks() {{ :; }}; start_service() {{ :; }}; "
+        f'sync() {{ [[ -e {place.marker} ]] || echo "without it: sync $*"; }}; '
+        f"{way.format(old=old, new=new)}"
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"without it: sync -f {place.root}/opt/edge-fea\n" in done.stdout
+
+
 CANNOT_READ = """
 case $1 in
   clips) echo 'written by a newer edge-fea' >&2; exit 78 ;;
