@@ -184,6 +184,11 @@ put_back() {
     return
   fi
   STOPPED=no
+  # systemd starts the service after this all the same.
+  [[ $AT_START == no ]] ||
+    die "$EX_STUCK" "the backup $backup could not be put back (see above), and ${to##*/} cannot read" \
+      'the database as it is: the service is started, and records nothing. Restart the device: it is' \
+      'tried again. By hand: docs/backup.md'
   die "$EX_STUCK" "the backup $backup could not be put back (see above), and ${to##*/} cannot read the" \
     'database as it is: the service is stopped. Restart the device: it is tried again at the start.' \
     'By hand: docs/backup.md'

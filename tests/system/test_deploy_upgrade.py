@@ -256,6 +256,18 @@ def test_where_it_cannot_read_what_is_there_it_says_so_and_tries_again_at_the_st
     assert place.marker.exists()
 
 
+def test_at_the_start_nobody_is_told_that_the_service_is_stopped(place: Place) -> None:
+    """systemd starts it next."""
+    old, new = place.release("1", CANNOT_READ.replace('echo "restoring $3"', "exit 75")), "2"
+    place.use(place.release(new))
+    place.marker.write_text(f"{old}\n{new}\n/var/backups/x\n")
+    done = place.ask("finish_at_start", RESTORE_SECONDS_AT_MOST="1", RESTORE_PAUSE="1")
+    assert done.returncode == 74, done.stderr
+    assert "is stopped" not in done.stderr
+    assert "the service is started, and records nothing" in done.stderr
+    assert place.marker.exists()
+
+
 def test_a_cut_off_upgrade_is_taken_back_at_the_start(place: Place) -> None:
     """Links and database; the service is not touched, which systemd starts next."""
     old, new = place.release("1", CANNOT_READ), place.release("2")
