@@ -131,8 +131,9 @@ apply_system() {
   ! dry || [[ -d $release ]] || release=$BUNDLE
   for unit in "$UNITS"/edge-fea*.{service,timer,path}; do
     if [[ -f $unit && ! -e $release/systemd/${unit##*/} ]]; then
-      # Not the one that this may be run by.
       if [[ ${unit##*/} == edge-fea-upgrade.service ]]; then
+        # What this is run by, and what the service waits for. Left over, it does nothing.
+        [[ $AT_START == no ]] || continue
         run systemctl --quiet disable edge-fea-upgrade.service
       elif booted; then
         run systemctl --quiet disable --now "${unit##*/}"

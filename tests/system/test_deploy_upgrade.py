@@ -316,3 +316,16 @@ def test_a_service_that_still_waits_for_its_camera_comes_back_too(
     )
     assert done.returncode == 99, done.stderr
     assert ("systemctl start --no-block edge-fea.service\n" in done.stdout) == again
+
+
+@pytest.mark.parametrize("at_start", ["yes", "no"])
+def test_the_unit_that_is_at_work_stays_so_that_the_service_waits_for_it(
+    place: Place, at_start: str
+) -> None:
+    old = place.release("1")
+    (old / "systemd/edge-fea-upgrade.service").unlink()
+    unit = place.root / "etc/systemd/system/edge-fea-upgrade.service"
+    unit.touch()
+    done = place.ask(f"AT_START={at_start}; apply_system {old}")
+    assert done.returncode == 0, done.stderr
+    assert unit.exists() == (at_start == "yes")
