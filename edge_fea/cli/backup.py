@@ -93,9 +93,9 @@ def restore(options: Options, backup: Path, yes: bool) -> None:
     if not yes:
         click.confirm(f"Put it in the place of {store.database}?", abort=True)
     clock = SystemClock()
-    done = put_back(found, store.database, store.audit, clock.now())
     trail = options.trail()
-    trail.append(AuditEntry(options.actor(), "restore", "done"), clock.now())
+    done = put_back(found, store.database, trail, clock.now())
+    trail.append(AuditEntry(options.actor(), "restore", "done", note=done.note), clock.now())
     click.echo(f"restored; the former database is {done.set_aside or '(there was none)'}")
     for name in erased_since(store.database, trail, found.manifest.made_utc):
         click.echo(

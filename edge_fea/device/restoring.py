@@ -13,6 +13,7 @@ from edge_fea.capture.clock import parse_iso
 from edge_fea.clinic.outlet import digest, sync_folder
 from edge_fea.device.backup import DATABASE, TRAIL, Backup, BackupManifest
 from edge_fea.errors import StoreDamaged, StoreFull, StoreUnwritable
+from edge_fea.store.anchor import settle_anchor
 from edge_fea.store.audit import AuditTrail
 from edge_fea.store.database import RecorderLock, require_writable
 from edge_fea.store.errors_from_sqlite import translated
@@ -32,12 +33,15 @@ class Restored:
     trail_too: bool
     """Whether the audit trail was restored; one that is there already goes on."""
 
+    note: str
+    """What the audit trail must tell of it; empty for nothing."""
 
-def restore(backup: Backup, database: Path, trail: Path, now: datetime) -> Restored:
+
+def restore(backup: Backup, database: Path, trail: AuditTrail, now: datetime) -> Restored:
     """Put ``backup``, which was checked, where ``database`` is.
 
     Raises StoreBusy while something records or reads, StoreUnwritable, StoreFull, or StoreDamaged
-    where what was copied is not what was written once.
+    where what was copied is not what was written once, or the trail on the device is damaged.
     """
     require_writable(database)
     lock = RecorderLock(database)
@@ -47,22 +51,24 @@ def restore(backup: Backup, database: Path, trail: Path, now: datetime) -> Resto
         _copy(backup.path / DATABASE, fresh, backup.manifest.files[DATABASE].sha256)
         try:
             _count_on(fresh)
+            with_trail = TRAIL in backup.manifest.files and not trail.path.exists()
+            note = "" if with_trail else _go_by(trail, fresh)
             aside = _set_aside(database, now) if database.exists() else None
             fresh.rename(database)
         finally:
             # There only where something failed.
             fresh.unlink(missing_ok=True)
         sync_folder(database.parent)
-        with_trail = TRAIL in backup.manifest.files and not trail.exists()
         if with_trail:
-            if not trail.parent.is_dir():
-                trail.parent.mkdir(mode=0o700)
-                _give_to_owner_of(trail.parent, database.parent)
-            _copy(backup.path / TRAIL, trail, backup.manifest.files[TRAIL].sha256)
-            sync_folder(trail.parent)
+            folder = trail.path.parent
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700)
+                _give_to_owner_of(folder, database.parent)
+            _copy(backup.path / TRAIL, trail.path, backup.manifest.files[TRAIL].sha256)
+            sync_folder(folder)
     finally:
         lock.release()
-    return Restored(backup.manifest, aside, with_trail)
+    return Restored(backup.manifest, aside, with_trail, note)
 
 
 def erased_since(database: Path, trail: AuditTrail, made_utc: str) -> list[str]:
@@ -87,6 +93,12 @@ def _count_on(fresh: Path) -> None:
     """No clip is to have the place of one that was recorded after the backup, and handed over."""
     with translated(fresh), closing(sqlite_utils.Database(fresh).conn) as db:
         begin_anew(sqlite_utils.Database(db))
+
+
+def _go_by(trail: AuditTrail, fresh: Path) -> str:
+    """The backup's database may remember a row of a trail that the device has lost."""
+    with translated(fresh), closing(sqlite_utils.Database(fresh).conn) as db:
+        return settle_anchor(sqlite_utils.Database(db), fresh, trail)
 
 
 def _set_aside(database: Path, now: datetime) -> Path:

@@ -46,20 +46,59 @@ def move_anchor(db: sqlite_utils.Database, path: Path, trail: AuditTrail) -> Non
     """Remember the last row of ``trail`` in the database, whose file is ``path``.
 
     Raises AuditBroken where the row remembered until now is not in the trail: it stays the anchor,
-    or the next look would find nothing wrong. Raises a StoreError where one of the files fails.
+    or the next look would find nothing wrong. So it does where the trail has no row at all.
+    Raises a StoreError where one of the files fails.
     """
     with translated(path):
         before = anchor_of(db)
     if before is not None and (fault := before.missing_in(trail)):
         raise AuditBroken(f"the audit trail {trail.path}: {fault}")
     try:
-        last = trail.rows()[-1]
+        last = _last(trail)
     except NotFoundError:
         return
-    if before is None or before.chain != last["chain"]:
+    if last is None:
+        # Its first row is written together with its tables: without one, rows were taken out.
+        raise AuditBroken(f"the audit trail {trail.path} has no rows: they were removed")
+    if last != before:
         with translated(path), writing(db):
-            db.conn.execute(
-                "INSERT OR REPLACE INTO audit_anchor (anchor_id, seq, chain, at_utc) "
-                "VALUES (1, ?, ?, ?)",
-                [last["seq"], last["chain"], last["at_utc"]],
-            )
+            _remember(db, last)
+
+
+def settle_anchor(db: sqlite_utils.Database, path: Path, trail: AuditTrail) -> str:
+    """Let a database that was put back, the file ``path``, go by ``trail``, which was not.
+
+    A row that it remembers of another trail gives way to the last one of this trail, or to none.
+    Returns what was done, for the trail; empty where there was nothing to do. Raises a StoreError
+    where one of the files fails.
+    """
+    with translated(path):
+        # A backup of an older edge-fea remembers nothing.
+        before = anchor_of(db) if "audit_anchor" in db.table_names() else None
+    if before is None or before.missing_in(trail) is None:
+        return ""
+    try:
+        last = _last(trail)
+    except NotFoundError:
+        last = None
+    with translated(path), writing(db):
+        db.conn.execute("DELETE FROM audit_anchor")
+        if last is not None:
+            _remember(db, last)
+    now = "none" if last is None else f"row {last.seq}"
+    return (
+        f"the backup's database remembered row {before.seq} of {before.at_utc}, which is not in "
+        f"this trail; now it remembers {now}"
+    )
+
+
+def _last(trail: AuditTrail) -> Anchor | None:
+    rows = trail.rows()
+    return Anchor(rows[-1]["seq"], rows[-1]["chain"], rows[-1]["at_utc"]) if rows else None
+
+
+def _remember(db: sqlite_utils.Database, anchor: Anchor) -> None:
+    db.conn.execute(
+        "INSERT OR REPLACE INTO audit_anchor (anchor_id, seq, chain, at_utc) VALUES (1, ?, ?, ?)",
+        [anchor.seq, anchor.chain, anchor.at_utc],
+    )

@@ -6,6 +6,7 @@ import pytest
 
 from edge_fea.clinic.handover import on_record
 from edge_fea.device.backup import BEFORE_UPGRADE, backups_in
+from edge_fea.store.anchor import move_anchor
 from edge_fea.store.audit import AuditEntry, AuditTrail
 from edge_fea.store.clips import ClipFilter, ClipReader, ClipRecorder
 from tests.cli.conftest import Run
@@ -106,6 +107,22 @@ def test_a_backup_comes_back(run: Run, database: Path, stick: Path) -> None:
     assert "the former database is" in done.stdout
     assert count(database) == 4
     assert trail_of(database).rows()[-1]["action"] == "restore"
+
+
+def test_a_backup_of_another_trail_leaves_an_audit_that_can_be_verified(
+    run: Run, database: Path, stick: Path
+) -> None:
+    run("--database", database, "backup", "--to", stick)
+    trail = trail_of(database)
+    with ClipRecorder(database, busy_timeout=1, now=NOON) as recorder:
+        move_anchor(recorder.opened.db, database, trail)
+    run("--database", database, "backup", "--to", stick)
+    trail.path.unlink()
+    trail.append(AuditEntry("user:anna", "export"), NOON)
+    done = run("--database", database, "restore", "--yes", backups_in(stick, ID)[-1])
+    assert done.exit_code == 0, done.stderr
+    assert "now it remembers row 1" in trail.rows()[-1]["note"]
+    assert run("--database", database, "audit", "--verify").exit_code == 0
 
 
 def test_restore_asks_first(run: Run, database: Path, stick: Path) -> None:
