@@ -9,7 +9,7 @@ import click
 from tabulate import tabulate
 
 from edge_fea.cli.context import Options, pass_options
-from edge_fea.errors import AuditBroken, NotFoundError
+from edge_fea.errors import AuditBroken, NotFoundError, StoreError
 from edge_fea.store.anchor import Anchor, anchor_of
 from edge_fea.store.audit import AuditTrail
 from edge_fea.store.database import open_for_reading
@@ -67,12 +67,18 @@ def audit(options: Options, form: str, patient: str | None, verify: bool, head: 
 def _anchor(options: Options) -> Anchor | None:
     store = options.settings().store
     try:
-        db = open_for_reading(store.database, busy_timeout=store.busy_timeout_s)
+        with (
+            closing(open_for_reading(store.database, busy_timeout=store.busy_timeout_s)) as db,
+            translated(store.database),
+        ):
+            return anchor_of(db)
     except NotFoundError:
         # A trail may be looked at without its database, which then cannot speak for it.
         return None
-    with closing(db.conn), translated(store.database):
-        return anchor_of(db)
+    except StoreError as error:
+        # The chain of the trail can be verified all the same.
+        click.echo(f"edge-fea: the database cannot speak for the whole trail: {error}", err=True)
+        return None
 
 
 def _verify(trail: AuditTrail, anchor: Anchor | None, head: str | None) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -143,6 +144,31 @@ def test_a_trail_that_was_removed_is_missed(run: Run, database: Path, trail: Aud
     result = run("--database", database, "audit", "--verify")
     assert result.exit_code == 74
     assert "row 5 was recorded on 2026-11-22T12:00:00.000Z, and is not in it" in result.stderr
+
+
+def damaged(database: Path) -> None:
+    database.write_bytes(b"SQLite format 3\0" + b"\xff" * 20_000)
+
+
+def of_an_older_release(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as db, db:
+        db.execute("DROP TABLE audit_anchor")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = '0009_audit_anchor'")
+
+
+@pytest.mark.parametrize("harm", [damaged, of_an_older_release])
+def test_a_database_that_cannot_speak_for_the_trail_leaves_it_to_be_verified(
+    run: Run, database: Path, trail: AuditTrail, harm: Callable[[Path], None]
+) -> None:
+    harm(database)
+    result = run("--database", database, "audit", "--verify")
+    assert result.exit_code == 0
+    assert "5 rows, each as it was written" in result.stdout
+    assert f"the database cannot speak for the whole trail: {database} is " in result.stderr
+    tamper(trail)
+    result = run("--database", database, "audit", "--verify")
+    assert result.exit_code == 74
+    assert "row 4: was changed" in result.stderr
 
 
 def test_who_used_sudo_is_told_by_name(

@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -226,6 +226,20 @@ def test_a_trail_that_was_removed_is_missed(made: Made) -> None:
     told = records.audit(made.case())
     assert told.state is State.BAD
     assert "no trail found, although row 1 was recorded" in told.what
+
+
+def test_a_trail_is_judged_beside_a_damaged_database(made: Made) -> None:
+    made.record()
+    written = trail(made)
+    written.append(AuditEntry("user:me", "export", "done"), NOON)
+    made.database.write_bytes(b"SQLite format 3\0" + b"\xff" * 20_000)
+    told = records.audit(made.case())
+    assert told.state is State.WARN
+    assert told.what.startswith("1 rows, whole; but the database cannot tell whether all of it")
+    assert f"{made.database} is damaged" in told.what
+    with closing(sqlite3.connect(written.path)) as db, db:
+        db.execute("DROP TRIGGER audit_keeps")
+    assert records.audit(made.case()).state is State.BAD
 
 
 def test_the_backup_that_a_restored_trail_ends_with_is_not_missed(made: Made) -> None:

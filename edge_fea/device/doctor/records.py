@@ -16,8 +16,8 @@ from edge_fea.device.backup import BEFORE_UPGRADE, backups_in, made_at
 from edge_fea.device.disks import same_disk
 from edge_fea.device.doctor.findings import Case, Verdict, bad, ok, warn
 from edge_fea.device.pausing import Pauses, pause_file
-from edge_fea.errors import NotFoundError
-from edge_fea.store.anchor import anchor_of
+from edge_fea.errors import NotFoundError, StoreError
+from edge_fea.store.anchor import Anchor, anchor_of
 from edge_fea.store.audit import AuditTrail
 from edge_fea.store.database import open_for_reading
 from edge_fea.store.errors_from_sqlite import translated
@@ -191,13 +191,19 @@ def _trail(case: Case) -> AuditTrail:
 def audit(case: Case) -> Verdict:
     """Whether the audit trail is as it was written."""
     trail = _trail(case)
-    lost = _missing(case, trail)
+    anchor, silent = None, None
+    try:
+        anchor = _remembered(case)
+    except StoreError as error:
+        # The chain of the trail can be judged without the database.
+        silent = str(error)
+    lost = None if anchor is None else anchor.missing_in(trail)
     try:
         faults, rows = [str(fault) for fault in trail.faults()], trail.rows()
     except NotFoundError:
         faults, rows = [], []
         if lost is None:
-            return ok("nothing has left this device")
+            return _spoken_for("nothing has left this device", silent)
     faults += [] if lost is None else [lost]
     if faults:
         return bad(
@@ -217,17 +223,25 @@ def audit(case: Case) -> Verdict:
             "was never ended",
             "something may have left the device then: see edge-fea audit",
         )
-    return ok(f"{len(rows)} rows, whole")
+    return _spoken_for(f"{len(rows)} rows, whole", silent)
 
 
-def _missing(case: Case, trail: AuditTrail) -> str | None:
-    """What the trail lacks of what the database remembers of it."""
+def _spoken_for(text: str, silent: str | None) -> Verdict:
+    if silent is None:
+        return ok(text)
+    return warn(
+        f"{text}; but the database cannot tell whether all of it was replaced: {silent}",
+        "mend the database first: see its own line",
+    )
+
+
+def _remembered(case: Case) -> Anchor | None:
+    """The row of the trail that the database remembers."""
     try:
         with _open(case) as db:
-            anchor = anchor_of(db)
+            return anchor_of(db)
     except NotFoundError:
         return None
-    return None if anchor is None else anchor.missing_in(trail)
 
 
 def last_export(case: Case) -> Verdict:
