@@ -29,6 +29,9 @@ def guards_faults(found: dict[str, str]) -> Iterator[Fault]:
 
 def chain_faults(rows: list[Row], counted: int) -> Iterator[Fault]:
     """Where ``rows``, the oldest first, are not as they were written; ``counted`` says how many."""
+    if not rows and not counted:
+        # The first row is written together with the tables.
+        yield Fault(0, "no row is left")
     previous, expected = FIRST, 1
     for row in rows:
         seq = int(row["seq"])

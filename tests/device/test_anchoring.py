@@ -11,6 +11,7 @@ from edge_fea.store.anchor import Anchor, anchor_of
 from edge_fea.store.audit import AuditEntry, AuditTrail
 from edge_fea.store.clips import ClipRecorder
 from tests.conftest import NOON, FakeClock
+from tests.store.audit_factory import tamper
 
 
 @pytest.fixture
@@ -61,6 +62,16 @@ def test_a_trail_without_the_remembered_row_is_told_and_the_row_stays_remembered
         DailyAnchor(recorder, trail, clock).move()
     assert "row 1 was recorded on 2026-11-22T12:00:00.000Z, and is not in it" in caplog.text
     assert anchor_of(recorder.opened.db) == first
+
+
+def test_a_trail_without_any_row_is_told_and_ends_no_recording(
+    recorder: ClipRecorder, trail: AuditTrail, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(trail)
+    tamper(trail, "DELETE FROM audit", "DELETE FROM sqlite_sequence")
+    DailyAnchor(recorder, trail, clock).move()
+    assert "has no rows: they were removed" in caplog.text
+    assert anchor_of(recorder.opened.db) is None
 
 
 def test_a_trail_that_cannot_be_read_is_looked_at_again_with_the_next_clip(

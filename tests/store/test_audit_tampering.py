@@ -52,6 +52,7 @@ def test_the_file_itself_refuses_all_but_new_rows(trail: AuditTrail, statement: 
         (["DELETE FROM audit WHERE seq = 1"], "row 2: row 1, before it, is missing"),
         (["DELETE FROM audit WHERE seq = 5"], "row 5 is missing at the end"),
         (["DELETE FROM audit"], "rows 1 to 5 are missing at the end"),
+        (["DELETE FROM audit", "DELETE FROM sqlite_sequence"], "no row is left"),
         (["UPDATE audit SET bytes = 0 WHERE seq = 3"], "row 3: was changed after"),
         (["UPDATE audit SET patient_refs = NULL WHERE seq = 5"], "row 5: was changed after"),
         (
