@@ -45,8 +45,18 @@ _FORMATS = {"csv": "clips.csv", "fhir": "clips.fhir.json"}
 """The formats of the clips in a pack, and their files."""
 
 REPORT_DAYS: Final = 90
-"""Days that each report of a pack covers, whatever its clips do: a report on the few days since the
-last pack could not show what has changed for good."""
+"""Days that a report covers in a pack whose begin nobody chose: one on the few days since the last
+pack could not show what has changed for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report in a pack."""
+
+    name: str
+    since: datetime
+    until: datetime
+    selection: Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +155,11 @@ def _ordered(
 ) -> Iterator[_Ready]:
     """Put the order on record, then see whether it is allowed, and gather what goes into it."""
     store, made = settings.store, clock.now()
-    with ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader:
+    with (
+        ClipReader(store.database, busy_timeout=store.busy_timeout_s) as reader,
+        # The rows in the trail and the pack itself are of the same clips.
+        reader.one_moment(),
+    ):
         received = _received(order, settings, trail)
         if received > reader.last_place():
             # Of another database, that was here before this one.
@@ -160,28 +174,37 @@ def _ordered(
         if starts is not None:
             # Of a clock that had run ahead, or was set back since.
             end = max(end, starts[1])
+        selection = Selection(reader, wanted)
+        reports = [*reports_in(selection, settings, made, end)]
         form = ENCRYPTED_PACK if settings.clinic.recipients else PLAIN_PACK
-        entry = AuditEntry(order.who, "pack", "begun", order.patient, start, end, form)
+        span = _widest(start, end, reports)
+        entry = AuditEntry(order.who, "pack", "begun", order.patient, *span, form)
         with on_record(trail, entry, clock) as receipt:
             recipients = readers(settings.clinic)
             receipt.readers = _fingerprints(recipients)
             key = device_key(settings.clinic.signing_key)
-            selection = Selection(reader, wanted)
-            with reader.one_moment():
-                receipt.after_place = after
-                receipt.to_place = reader.complete_to(wanted, after)
-                facts = _facts(selection, settings, made, start, end, receipt)
-                receipt.patients = facts.patients
-                kind = ENCRYPTED if recipients else PLAIN
-                yield _Ready(
-                    f"edge-fea-{facts.device_id}-{made.astimezone(UTC):%Y%m%dT%H%M%SZ}{kind}",
-                    members(selection, settings, made),
-                    facts,
-                    end,
-                    key,
-                    recipients,
-                    receipt,
-                )
+            receipt.after_place = after
+            receipt.to_place = reader.complete_to(wanted, after)
+            facts = _facts(selection, reports, settings, made, start, end, receipt)
+            receipt.patients = facts.patients
+            kind = ENCRYPTED if recipients else PLAIN
+            yield _Ready(
+                f"edge-fea-{facts.device_id}-{made.astimezone(UTC):%Y%m%dT%H%M%SZ}{kind}",
+                members(selection, reports, settings, made),
+                facts,
+                end,
+                key,
+                recipients,
+                receipt,
+            )
+
+
+def _widest(
+    start: datetime | None, end: datetime, reports: list[Report]
+) -> tuple[datetime | None, datetime]:
+    """The range of all that leaves: a report goes further back than the clips of a few days."""
+    since = None if start is None else min([start, *(each.since for each in reports)])
+    return since, max([end, *(each.until for each in reports)])
 
 
 def _received(order: PackOrder, settings: Settings, trail: AuditTrail) -> int:
@@ -203,6 +226,7 @@ def _settled(reader: ClipReader, asked: datetime | None, now: datetime) -> datet
 
 def _facts(
     selection: Selection,
+    reports: list[Report],
     settings: Settings,
     made: datetime,
     start: datetime | None,
@@ -223,8 +247,8 @@ def _facts(
         audit_seq=receipt.seq,
         audit_head=receipt.head,
         reports=tuple(
-            PackedReport(name=name, from_utc=iso(since), to_utc=iso(end))
-            for name, since, _ in _reports(selection, settings, made)
+            PackedReport(name=each.name, from_utc=iso(each.since), to_utc=iso(each.until))
+            for each in reports
         ),
     )
 
@@ -246,23 +270,23 @@ def _none(selection: Selection) -> NotFoundError:
     )
 
 
-def members(selection: Selection, settings: Settings, made: datetime) -> list[PackMember]:
+def members(
+    selection: Selection, reports: list[Report], settings: Settings, made: datetime
+) -> list[PackMember]:
     """The files of a pack: a report on each patient, the clips in two formats, the dictionary."""
-    files = [
-        PackMember(name, _report(of_report, settings, made))
-        for name, _, of_report in _reports(selection, settings, made)
-    ]
+    files = [PackMember(each.name, _written(each.selection, settings, made)) for each in reports]
     files += [PackMember(name, _export(form, selection)) for form, name in _FORMATS.items()]
     return [*files, PackMember("dictionary.md", _text(dictionary.markdown))]
 
 
-def _reports(
-    selection: Selection, settings: Settings, made: datetime
-) -> Iterator[tuple[str, datetime, Selection]]:
-    """Of each patient with clips in the pack: the report's file, when it begins, and its clips.
+def reports_in(
+    selection: Selection, settings: Settings, made: datetime, end: datetime
+) -> Iterator[Report]:
+    """A report on each patient with clips in the pack, which goes up to ``end``.
 
-    ``REPORT_DAYS`` whole days of the patient's time zone, up to the last clip that the pack's end
-    allows.
+    It begins where the pack does, if somebody said where: they get nothing from before. Otherwise
+    it covers ``REPORT_DAYS`` whole days of the patient's time zone, up to the last clip that the
+    pack's end allows.
     """
     zone = zone_named(settings.device.time_zone or system_zone())
     for patient, name in _report_names(selection.patients()):
@@ -270,8 +294,11 @@ def _reports(
         starts = selection.reader.starts(until)
         # A clock that had run ahead must not leave out what it ran ahead of.
         last = (made if starts is None else min(made, starts[1])).astimezone(zone).date()
-        since = datetime.combine(last - timedelta(days=REPORT_DAYS - 1), time(), zone)
-        yield name, since, Selection(selection.reader, replace(until, start=since))
+        since = selection.wanted.start
+        if since is None:
+            since = datetime.combine(last - timedelta(days=REPORT_DAYS - 1), time(), zone)
+        latest = end if starts is None else max(end, starts[1])
+        yield Report(name, since, latest, Selection(selection.reader, replace(until, start=since)))
 
 
 def _report_names(patients: list[str]) -> Iterator[tuple[str, str]]:
@@ -290,7 +317,9 @@ def _report_names(patients: list[str]) -> Iterator[tuple[str, str]]:
         yield patient, name
 
 
-def _report(selection: Selection, settings: Settings, made: datetime) -> Callable[[BinaryIO], None]:
+def _written(
+    selection: Selection, settings: Settings, made: datetime
+) -> Callable[[BinaryIO], None]:
     return _text(lambda: render_html(selection, settings, made=made))
 
 

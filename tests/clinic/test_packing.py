@@ -13,7 +13,7 @@ from pyrage import x25519
 
 from edge_fea.clinic.manifest import NAME_PATTERN
 from edge_fea.clinic.pack import PackMember
-from edge_fea.clinic.packing import PackOrder, members, pack_into, pack_through
+from edge_fea.clinic.packing import PackOrder, members, pack_into, pack_through, reports_in
 from edge_fea.clinic.selection import Selection
 from edge_fea.clinic.unpack import Unpacked, unpack
 from edge_fea.config import ClinicSettings, DeviceSettings, Settings, StoreSettings
@@ -172,29 +172,52 @@ def test_a_pseudonym_put_in_by_hand_names_no_file_but_one_of_the_pack(
     with ClipRecorder(tmp_path / "clips.db", busy_timeout=1, now=NOON) as recorder:
         recorder.save(make_clip(0, patient=patient))
     with ClipReader(tmp_path / "clips.db", busy_timeout=1) as reader:
-        report, *_ = members(Selection(reader, ClipFilter()), Settings(), NOON)
+        selection = Selection(reader, ClipFilter())
+        (report,) = reports_in(selection, Settings(), NOON, NOON)
     assert re.fullmatch(NAME_PATTERN, report.name)
 
 
-def test_a_pack_of_few_days_has_a_report_of_ninety(
-    device: Settings, trail: AuditTrail, clock: FakeClock, tmp_path: Path, opened
-) -> None:
-    """What lasts is not to be missed because the stick came last week."""
+@pytest.fixture
+def berlin(device: Settings, clock: FakeClock) -> Settings:
+    """A device with clips of the first and of the last days of a hundred."""
     device.store.database.unlink()
     plan = Plan(days=100, first_day=date(2026, 8, 1), off_days=tuple(range(3, 97)))
     simulate(device.store.database, plan=plan, rule=None)
     clock.wall = datetime(2026, 11, 8, 23, 30, tzinfo=UTC)
-    berlin = DeviceSettings(id="efea-ward3", time_zone="Europe/Berlin")
-    settings = device.model_copy(update={"device": berlin})
-    order = PackOrder(WHO, start=datetime(2026, 11, 7, tzinfo=UTC))
-    pack_into(tmp_path / "a", order, settings, trail, clock)
+    place = DeviceSettings(id="efea-ward3", time_zone="Europe/Berlin")
+    return device.model_copy(update={"device": place})
+
+
+NOVEMBER_7 = datetime(2026, 11, 7, tzinfo=UTC)
+
+
+def test_a_pack_of_what_is_new_has_a_report_of_ninety_days_and_its_rows_say_so(
+    berlin: Settings, trail: AuditTrail, clock: FakeClock, tmp_path: Path, opened
+) -> None:
+    """What lasts is not to be missed because the stick came last week."""
+    pack_into(tmp_path / "first", PackOrder(WHO, end=NOVEMBER_7), berlin, trail, clock)
+    pack_into(tmp_path / "a", PackOrder(WHO, since_last=True), berlin, trail, clock)
     done = opened(tmp_path / "a")
     (report,) = done.manifest.reports
     assert report.name == "report-P07.html"
     assert report.from_utc == "2026-08-10T22:00:00.000Z"
     assert report.to_utc == done.manifest.to_utc
-    assert done.manifest.from_utc == "2026-11-07T00:00:00.000Z"
+    assert done.manifest.from_utc is not None
+    assert done.manifest.from_utc >= "2026-11-07T00:00:00.000Z"
     assert "11 August to 8 November 2026 (90 days)" in (done.folder / report.name).read_text()
+    ranges = [(row["from_utc"], row["to_utc"]) for row in trail.rows()[2:]]
+    assert ranges == [(report.from_utc, report.to_utc)] * 2
+
+
+def test_a_pack_from_a_day_on_holds_no_figure_from_before_it(
+    berlin: Settings, trail: AuditTrail, clock: FakeClock, tmp_path: Path, opened
+) -> None:
+    pack_into(tmp_path / "a", PackOrder(WHO, start=NOVEMBER_7), berlin, trail, clock)
+    done = opened(tmp_path / "a")
+    (report,) = done.manifest.reports
+    assert report.from_utc == done.manifest.from_utc == "2026-11-07T00:00:00.000Z"
+    assert "7 November to 8 November 2026" in (done.folder / report.name).read_text()
+    assert {row["from_utc"] for row in trail.rows()} == {"2026-11-07T00:00:00.000Z"}
 
 
 def test_a_report_of_a_pack_ends_where_the_patients_clips_do(
