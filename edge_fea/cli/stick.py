@@ -89,7 +89,9 @@ def write(options: Options, device: Path, user: str, mount_point: Path, everythi
                 with mounted(found, mount_point, uid=uid, gid=gid, read_only=True) as place:
                     verify(place, left["name"], left["size"], left["sha256"])
     if left["name"] is None:
-        click.echo(f"stick {found.serial}: nothing new since its last pack, which is still on it")
+        click.echo(
+            f"stick {found.serial}: nothing new since its last pack; all of them are still on it"
+        )
     else:
         click.echo(f"stick {found.serial}: {left['name']}, {left['clips']} clips, read back")
 

@@ -89,7 +89,7 @@ def received_to(
 
     A pack counts only where every one of ``readers`` (fingerprints; none for a plain pack) can
     read it: a new reader is given all clips. With ``holds``, which tells whether the file of a
-    name is still there, it goes up to the latest pack that is.
+    name is still there, it goes as far as the packs that are leave no gap from the first clip on.
     """
     try:
         rows = trail.rows()
@@ -99,7 +99,8 @@ def received_to(
     asked = {row["seq"]: row["patient_refs"] for row in rows if row["outcome"] == "begun"}
     packs = [row for row in rows if (row["who"], row["action"]) == (who, "pack")]
     lost = {row["sha256"] for row in packs if row["outcome"] == "failed"} - {None}
-    received, held = 0, 0
+    received = 0
+    there: list[tuple[int, int]] = []
     for row in packs:
         if row["outcome"] != "done" or row["sha256"] in lost or asked.get(row["ends"]) != wanted:
             continue
@@ -109,8 +110,19 @@ def received_to(
             continue
         received = max(received, to)
         if holds is not None and row["file"] is not None and holds(row["file"]):
-            held = max(held, to)
-    return received if holds is None else held
+            there.append((after, to))
+    return received if holds is None else _without_gap(there)
+
+
+def _without_gap(packs: list[tuple[int, int]]) -> int:
+    """How far packs, each from one place to another, reach from the first clip on."""
+    reached = 0
+    # A pack of everything may have closed the gap before one that was made earlier.
+    for after, to in sorted(packs):
+        if after > reached:
+            break
+        reached = max(reached, to)
+    return reached
 
 
 def _readable(row: Row, readers: Collection[str]) -> bool:

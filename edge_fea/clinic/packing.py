@@ -75,7 +75,7 @@ class PackOrder:
     """Instead of ``start``: what was recorded after the packs that ``who`` has received."""
 
     still_in: Path | None = None
-    """A folder: of those packs, only what goes up to the latest one whose file is still there."""
+    """A folder: of those packs, only the ones whose files are still there, up to the first gap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,14 +231,18 @@ def test_an_encrypted_pack_of_an_older_version_does_not_say_who_reads_it(
     assert received_to(trail, "stick:1", readers=("anna",)) == 0
 
 
-def test_a_stick_has_what_goes_up_to_the_latest_pack_that_is_still_on_it(
+def test_a_stick_has_what_the_packs_still_on_it_hold_without_a_gap_from_the_first_clip_on(
     trail: AuditTrail,
 ) -> None:
     packed(trail, 0, 3, file="a")
     packed(trail, 3, 5, file="b")
     packed(trail, 5, 9)
-    for there, place in (("", 0), ("a", 3), ("b", 5), ("ab", 5), ("x", 0)):
+    for there, place in (("", 0), ("a", 3), ("b", 0), ("ab", 5), ("x", 0)):
         assert received_to(trail, "stick:1", holds=there.__contains__) == place
     # The same clips once more, since the pack that held them went to a stick of the same number.
     packed(trail, 3, 9, file="c")
     assert received_to(trail, "stick:1", holds="ac".__contains__) == 9
+    assert received_to(trail, "stick:1", holds="bc".__contains__) == 0
+    # A pack of everything closes the gap also before packs that were made earlier.
+    packed(trail, 0, 4, file="d")
+    assert received_to(trail, "stick:1", holds="bcd".__contains__) == 9

@@ -238,6 +238,9 @@ def test_a_stick_from_which_the_packs_were_removed_gets_their_clips_again(
     assert second.path is not None
     second.path.unlink()
     assert fill().clips == 1
+    # A late pack does not stand for the first one, whose clips are nowhere else.
+    first.path.unlink()
+    assert fill().clips == 3
     for pack in stick.iterdir():
         pack.unlink()
     assert fill().clips == 3
