@@ -207,11 +207,11 @@ class ClipReader(Reading):
                 values,
             )
 
-    def recorded(self, patient: str) -> Iterator[tuple[str, str, str]]:
-        """A patient's ended clips in the order of recording: id, start_utc and utc_offset."""
+    def recorded(self, patient: str) -> Iterator[tuple[str, str, str, str]]:
+        """A patient's ended clips in the order of recording: id, start_utc, utc_offset and zone."""
         with translated(self._path):
             yield from self._db.execute(
-                "SELECT clip_id, start_utc, utc_offset FROM clips "
+                "SELECT clip_id, start_utc, utc_offset, zone FROM clips "
                 "WHERE patient = ? AND ended_by IS NOT NULL ORDER BY rowid",
                 [patient],
             )

@@ -178,7 +178,7 @@ def test_a_day_of_a_patient_is_a_record_and_the_time_of_day_the_number(tmp_path:
 def test_clips_that_begin_at_the_same_time_keep_apart_in_the_order_of_recording(
     tmp_path: Path,
 ) -> None:
-    """As after a clock that was set back, or in the hour that summer time gives back."""
+    """As after a clock that was set back."""
     database = record(tmp_path / "clips.db", make_clip(0), make_clip(0.02), make_clip(0.05))
     export("redcap", database, tmp_path / "out")
     found = numbers(tmp_path / "out")
@@ -187,6 +187,33 @@ def test_clips_that_begin_at_the_same_time_keep_apart_in_the_order_of_recording(
         15602,
         15603,
     ]
+
+
+def test_a_clip_of_the_hour_that_clocks_repeat_keeps_its_number_without_the_one_before(
+    tmp_path: Path,
+) -> None:
+    """Both begin at 02:10 by the clock on the wall; what is kept too long goes with the first."""
+    twice = [
+        row_of(make_clip()) | {"clip_id": name, "start_utc": start, "utc_offset": offset}
+        for name, start, offset in (
+            ("summer", "2026-10-25T00:10:00.000Z", "+02:00"),
+            ("winter", "2026-10-25T01:10:00.000Z", "+01:00"),
+        )
+    ]
+    export("redcap", insert(tmp_path / "both.db", *twice), tmp_path / "both")
+    export("redcap", insert(tmp_path / "one.db", twice[1]), tmp_path / "one")
+    assert numbers(tmp_path / "both") == {
+        "summer": ("P07-2026-10-25", 2601),
+        "winter": ("P07-2026-10-25", 3801),
+    }
+    assert numbers(tmp_path / "one") == {"winter": ("P07-2026-10-25", 3801)}
+
+
+def test_the_last_clip_of_a_day_of_25_hours_has_a_number(tmp_path: Path) -> None:
+    last = row_of(make_clip()) | {"start_utc": "2026-10-25T22:59:59.999Z"}
+    export("redcap", insert(tmp_path / "clips.db", last), tmp_path / "out")
+    (number,) = numbers(tmp_path / "out").values()
+    assert number == ("P07-2026-10-25", 30_000)
 
 
 def test_years_of_clips_have_numbers(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ can reckon with.
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfoNotFoundError
 
-from edge_fea.capture.clock import local
+from edge_fea.capture.clock import local, zone_named
 from edge_fea.clinic.export.archive import archive, member
 from edge_fea.clinic.export.form import Extras, Format, Sink
 from edge_fea.clinic.export.tidy import count_csv, write_csv
@@ -50,8 +51,8 @@ DICTIONARY_COLUMNS = (
 MOST_INSTANCES = 32_767
 """REDCap keeps an instance's number in 16 bits."""
 
-# A day has 28,800 such slots, fewer than REDCap has numbers; the rest is for clips that begin in
-# the same one.
+# A day of 25 hours has 30,000 such slots, fewer than REDCap has numbers; the rest is for clips that
+# begin in the same one.
 _SLOT_S = 3
 
 _FIELDS = TABLES["clips"]
@@ -77,10 +78,11 @@ Clip summaries for REDCap
 3. Data Import Tool: upload records.csv, with dates as Y-M-D.
 
 A record is a day of a patient (P017-2026-11-22), the field "patient" their pseudonym. A clip's
-number (redcap_repeat_instance) tells when in that day it began, in steps of three seconds. Both go
-by the device's clock as it was then, and stay what they are: import the same clips twice, or with
-others, and nothing changes. Where the clock was set only later, start_local has the right time and
-the record keeps the former day.
+number (redcap_repeat_instance) tells how long after midnight it began, in steps of three seconds.
+Both go by the device's clock as it was then, and stay what they are: import the same clips twice,
+or with others, and nothing changes. Only a clip that began in the same step as an earlier one, as
+after a clock that was set back, gets that one's number where that one was erased. Where the clock
+was set only later, start_local has the right time and the record keeps the former day.
 
 An empty cell is a missing value, never zero. The figures are an aid to observation, no diagnosis.
 """
@@ -166,23 +168,42 @@ def _records(clips: Selection) -> Iterator[list[object]]:
 def _numbers(clips: Selection) -> dict[str, tuple[int, int]]:
     """Day (as an ordinal) and instance of each clip of one patient.
 
-    By the start as it was recorded, which a correction leaves as it is. Of clips that begin in the
-    same slot, the one that was recorded first has it, and a later one the next that is free; so all
-    clips of the patient are gone through, and not only those that are wanted.
+    By the start as it was recorded, which a correction leaves as it is, and by the time that had
+    gone by since midnight: wall time would give the hour that clocks repeat the same numbers twice.
+    Of clips that begin in the same slot all the same, the one that was recorded first has it, and a
+    later one the next that is free; so all clips of the patient are gone through, and not only
+    those that are wanted.
     """
     wanted = {clip_id for (clip_id,) in clips.reader.columns_of(["clip_id"], clips.wanted)}
     taken: set[tuple[int, int]] = set()
     numbers = {}
-    for clip_id, start_utc, utc_offset in clips.reader.recorded(str(clips.wanted.patient)):
+    for clip_id, start_utc, utc_offset, zone in clips.reader.recorded(str(clips.wanted.patient)):
         start = local(start_utc, utc_offset)
         day = start.toordinal()
-        number = (start.hour * 3600 + start.minute * 60 + start.second) // _SLOT_S + 1
+        number = int((start - _midnight(start, zone)).total_seconds()) // _SLOT_S + 1
         while (day, number) in taken:
             number += 1
         taken.add((day, number))
         if clip_id in wanted:
             numbers[clip_id] = (day, number)
     return numbers
+
+
+def _midnight(start: datetime, zone: str) -> datetime:
+    """When the day of ``start`` began, which is in local time by its offset.
+
+    By the offset alone where this machine's table of zones has not the same for that moment: it is
+    an older one, or the zone has been changed since.
+    """
+    day = datetime.combine(start, time())
+    try:
+        named = zone_named(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        named = None
+    if named is None or start.astimezone(named).utcoffset() != start.utcoffset():
+        return day.replace(tzinfo=start.tzinfo)
+    # In UTC: between two moments of one zone Python reckons in wall time.
+    return day.replace(tzinfo=named).astimezone(UTC)
 
 
 def _cell(value: object) -> object:
