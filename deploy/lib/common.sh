@@ -33,20 +33,23 @@ NOTES=()
 SCRATCH=
 # Whether a service that was running has been stopped and is not back yet.
 STOPPED=no
+# Whether this run is in the middle of an upgrade, or of taking one back.
+HALF_WAY=no
 
-say() { printf '%s\n' "$*"; }
-step() { printf '\n== %s\n' "$*"; }
-fine() { printf 'OK  %s\n' "$*"; }
+# Where nobody is there any more to read it, the rest is done without words.
+say() { printf '%s\n' "$*" 2>/dev/null || exec >/dev/null 2>&1; }
+step() { say $'\n'"== $*"; }
+fine() { say "OK  $*"; }
 # What is told at the end only.
 note() { NOTES+=("$*"); }
 warn() {
-  printf '!!  %s\n' "$*" >&2
+  say "!!  $*" >&2
   note "$*"
 }
 die() {
   local code=$1
   shift
-  printf 'XX  %s\n' "$*" >&2
+  say "XX  $*" >&2
   exit "$code"
 }
 usage_error() { die "$EX_USAGE" "$* (--help lists the options)"; }
@@ -87,12 +90,24 @@ make_scratch() {
   trap leave EXIT
 }
 
-# However this run ends, a connection that is lost in the middle too, the device records again; what
-# is half done then is taken back by the next run.
+# However this run ends, the device records again. An upgrade that was cut off is taken back now: at
+# the next start of the device, perhaps months later, the new release would have proved itself.
 leave() {
+  trap '' HUP INT TERM PIPE
   rm -rf -- "$SCRATCH"
-  [[ $STOPPED == no ]] || systemctl start --no-block edge-fea.service
+  if [[ $HALF_WAY:$AT_START == yes:no && -f $UNFINISHED ]] && booted; then
+    stop_service || true
+    # A command that outlives this run holds the lock too: closing it here would not do.
+    flock --unlock 9 2>/dev/null || true
+    # systemd has the second wait for the first.
+    systemctl start --no-block edge-fea-upgrade.service edge-fea.service
+  elif [[ $STOPPED == yes ]]; then
+    systemctl start --no-block edge-fea.service
+  fi
 }
+
+# From here on a connection that is lost ends nothing.
+outlast_connection() { dry || trap '' HUP PIPE; }
 
 # put_file SOURCE TARGET [MODE]: the file is there whole or not at all, and root's.
 put_file() {

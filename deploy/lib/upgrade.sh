@@ -22,6 +22,7 @@ upgrade() {
   # A release whose doctor cannot be asked had better be left.
   : >"$before"
   dry || failing_checks >"$before" || true
+  outlast_connection
   stop_service
   if ! backup=$(back_up "$old"); then
     start_service "$START_SECONDS" || true
@@ -119,6 +120,7 @@ mark_unfinished() {
   dry && return
   printf '%s\n%s\n%s\n' "$@" >"$UNFINISHED.new"
   sync "$UNFINISHED.new"
+  HALF_WAY=yes
   mv -T "$UNFINISHED.new" "$UNFINISHED"
 }
 
@@ -159,6 +161,7 @@ journal_tail() {
 # on with what is there. What is there is kept beside it.
 roll_back() {
   local to=$1 backup=$2 when=$3 readable=yes
+  outlast_connection
   step "Back to ${to##*/}"
   stop_service
   # Also where the new release had ended by itself.
@@ -183,7 +186,7 @@ put_back() {
       'is, which it can read. docs/backup.md tells how to put it back by hand'
     return
   fi
-  STOPPED=no
+  STOPPED=no HALF_WAY=no
   # systemd starts the service after this all the same.
   [[ $AT_START == no ]] ||
     die "$EX_STUCK" "the backup $backup could not be put back (see above), and ${to##*/} cannot read" \
@@ -200,7 +203,11 @@ restore_within() {
   local ends=$((SECONDS + $1)) code told=no
   while true; do
     code=0
-    as_account "$2/bin/edge-fea" restore --yes "$3" || code=$?
+    # Not to a connection that may be lost: it would fail for want of a reader.
+    as_account "$2/bin/edge-fea" restore --yes "$3" \
+      >"$SCRATCH/restored" 2>"$SCRATCH/restore" || code=$?
+    cat "$SCRATCH/restored" || true
+    cat "$SCRATCH/restore" >&2 || true
     [[ $code -eq $EX_BUSY ]] || return "$code"
     ((SECONDS < ends)) || return "$code"
     if [[ $told == no ]]; then
@@ -227,6 +234,7 @@ finish_unfinished() {
   warn "an upgrade to ${new##*/} was cut off: ${old##*/} is put back first"
   dry && return
   [[ -f $old/COMPLETE ]] || die "$EX_STUCK" "$UNFINISHED names $old, which is not there"
+  HALF_WAY=yes
   roll_back "$old" "$backup" if-needed
 }
 

@@ -6,9 +6,11 @@ Releases are edge-fea itself, or a few lines of shell that play one. This machin
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from tests.system.box import REPOSITORY
 pytestmark = pytest.mark.system
 
 PLACES = ("/opt/edge-fea", "/var/backups/edge-fea", "/var/lib/edge-fea", "/etc/edge-fea",
-          "/etc/systemd/system", "/etc/udev/rules.d", "/usr/local/bin")  # fmt: skip
+          "/etc/systemd/system", "/etc/udev/rules.d", "/usr/local/bin", "/run/lock")  # fmt: skip
 # No account is changed to, no systemd asked, and root is not needed.
 ALONE = 'as_account() { "$@"; }; booted() { false; }; systemctl() { echo "systemctl $*"; }; '
 
@@ -46,17 +48,21 @@ class Place:
     def marker(self) -> Path:
         return self.root / "opt/edge-fea/upgrade-unfinished"
 
+    def line(self, script: str) -> list[str]:
+        """A line with the library, as a command."""
+        library = f'HERE={self.deploy}; set -euo pipefail; . "$HERE/lib/all.sh"; {ALONE}'
+        return ["bash", "-c", f"{library} make_scratch; {script}"]
+
     def ask(self, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a line with the library."""
         return subprocess.run(
-            ["bash", "-c", f'HERE={self.deploy}; set -euo pipefail; . "$HERE/lib/all.sh"; {ALONE}'
-             f"make_scratch; {script}"],
+            self.line(script),
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
-        )  # fmt: skip
+        )
 
     def release(self, name: str, script: str = "") -> Path:
         """A release: edge-fea itself, or a shell script in its place."""
@@ -329,3 +335,95 @@ def test_the_unit_that_is_at_work_stays_so_that_the_service_waits_for_it(
     done = place.ask(f"AT_START={at_start}; apply_system {old}")
     assert done.returncode == 0, done.stderr
     assert unit.exists() == (at_start == "yes")
+
+
+def upgrade_under_way(place: Place, seconds: int, output: int, then: str) -> subprocess.Popen[str]:
+    """An upgrade from 1 to 2, whose new release has been started and is looked at for so long."""
+    old, new = place.release("1"), place.release("2")
+    place.use(old)
+    started = place.root / "started"
+    upgrade = subprocess.Popen(
+        place.line(
+            "booted() { true; }; is_active() { true; }; journalctl() { :; }; take_turn; "
+            "verify_release() { :; }; failing_checks() { :; }; "
+            f"start_service() {{ STOPPED=no; touch {started}; sleep {seconds}; {then}; }}; "
+            f"upgrade {old} {new}; echo more; touch {place.root}/ended"
+        ),
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=output,
+        stderr=output,
+        text=True,
+        start_new_session=True,
+    )
+    ends = time.monotonic() + 60
+    while not started.exists():
+        assert upgrade.poll() is None
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    return upgrade
+
+
+@pytest.mark.parametrize("connection", [os.openpty, os.pipe])
+@pytest.mark.parametrize("good", [True, False])
+def test_an_upgrade_outlasts_the_connection_that_it_was_asked_for_over(
+    place: Place, connection: Callable[[], tuple[int, int]], good: bool
+) -> None:
+    """It goes on to its end, or back with the database, whether anybody reads or not."""
+    theirs, ours = connection()
+    upgrade = upgrade_under_way(place, 3, ours, "true" if good else "false")
+    os.close(ours)
+    os.close(theirs)
+    place.record(5)
+    upgrade.send_signal(signal.SIGHUP)
+    assert upgrade.wait(timeout=100) == (0 if good else 70)
+    assert (place.root / "ended").exists() == good
+    assert place.current() == ("2" if good else "1")
+    assert place.clips() == (2 if good else 1)
+    assert not place.marker.exists()
+
+
+@pytest.mark.parametrize(("number", "end"), [(signal.SIGTERM, os.kill), (signal.SIGINT, os.killpg)])
+def test_an_upgrade_that_is_ended_is_taken_back_now_and_not_months_later(
+    place: Place, number: signal.Signals, end: Callable[[int, int], None]
+) -> None:
+    """By `kill`, which leaves the command that it waits for; by Ctrl-C, which ends all of them."""
+    said = place.root / "said"
+    with said.open("w") as output:
+        upgrade = upgrade_under_way(place, 8, output.fileno(), "true")
+    end(upgrade.pid, number)
+    assert upgrade.wait(timeout=60) != 0
+    stop, start = [each for each in said.read_text().splitlines()
+                   if each.startswith(("systemctl stop", "systemctl start"))][-2:]  # fmt: skip
+    assert stop.startswith("systemctl stop edge-fea.service ")
+    assert start == "systemctl start --no-block edge-fea-upgrade.service edge-fea.service"
+    # What that unit runs finds its marker, and the lock open though a command still runs.
+    assert place.marker.exists()
+    done = place.ask("take_turn; finish_at_start")
+    assert done.returncode == 0, done.stderr
+    assert place.current() == "1"
+
+
+def test_an_upgrade_that_fails_half_way_is_taken_back_now(place: Place) -> None:
+    old, new = place.release("1"), place.release("2")
+    place.use(old)
+    done = place.ask(
+        f"booted() {{ true; }}; verify_release() {{ :; }}; failing_checks() {{ :; }}; "
+        f"use_release() {{ false; }}; upgrade {old} {new}"
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.endswith(
+        "systemctl start --no-block edge-fea-upgrade.service edge-fea.service\n"
+    )
+
+
+def test_what_could_not_be_taken_back_is_not_tried_again_and_again(place: Place) -> None:
+    """74: a person has been told, and the service stays stopped."""
+    busy = CANNOT_READ.replace('echo "restoring $3"', "exit 75")
+    old, new = place.release("1", busy), place.release("2")
+    place.use(new)
+    place.marker.write_text(f"{old}\n{new}\n/var/backups/x\n")
+    done = place.ask(
+        "booted() { true; }; finish_unfinished", RESTORE_SECONDS_AT_MOST="1", RESTORE_PAUSE="1"
+    )
+    assert done.returncode == 74, done.stderr
+    assert "systemctl start" not in done.stdout
