@@ -223,7 +223,7 @@ def test_a_reader_of_the_database_is_waited_for(place: Place) -> None:
     place.use(new)
     backup = place.ask(f"back_up {old}").stdout.strip()
     place.record(5)
-    with reading(place.database, seconds=6):
+    with reading(place.database, seconds=25):
         done = place.ask(f"roll_back {old} {backup} always", RESTORE_PAUSE="1")
     assert done.returncode == 0, done.stderr
     assert "somebody reads the database" in done.stdout
