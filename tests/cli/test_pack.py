@@ -16,7 +16,7 @@ from tests.cli.conftest import Run
 def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A device with a key of its own, whose packs have no reports: those take their time."""
     monkeypatch.setenv("EDGE_FEA_CLINIC__SIGNING_KEY", str(tmp_path / "keys" / "device.pem"))
-    monkeypatch.setattr("edge_fea.clinic.packing._report_names", lambda patients: [])
+    monkeypatch.setattr("edge_fea.clinic.pack_members._report_names", lambda patients: [])
 
 
 @pytest.fixture

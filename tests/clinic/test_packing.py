@@ -13,7 +13,8 @@ from pyrage import x25519
 
 from edge_fea.clinic.manifest import NAME_PATTERN
 from edge_fea.clinic.pack import PackMember
-from edge_fea.clinic.packing import PackOrder, members, pack_into, pack_through, reports_in
+from edge_fea.clinic.pack_members import members, reports_in
+from edge_fea.clinic.packing import PackOrder, pack_into, pack_through
 from edge_fea.clinic.selection import Selection
 from edge_fea.clinic.unpack import Unpacked, unpack
 from edge_fea.config import ClinicSettings, DeviceSettings, Settings, StoreSettings
@@ -233,7 +234,7 @@ def test_a_report_of_a_pack_ends_where_the_patients_clips_do(
 @pytest.fixture
 def short(device: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A device with few clips, whose packs have no reports."""
-    monkeypatch.setattr("edge_fea.clinic.packing._report_names", lambda patients: [])
+    monkeypatch.setattr("edge_fea.clinic.pack_members._report_names", lambda patients: [])
     device.store.database.unlink()
     with ClipRecorder(device.store.database, busy_timeout=1, now=NOON) as recorder:
         recorder.save(make_clip(0))

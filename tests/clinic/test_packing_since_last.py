@@ -32,7 +32,7 @@ Give = Callable[..., Packed]
 @pytest.fixture
 def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A device with two clips and a running one, whose packs have no reports."""
-    monkeypatch.setattr("edge_fea.clinic.packing._report_names", lambda patients: [])
+    monkeypatch.setattr("edge_fea.clinic.pack_members._report_names", lambda patients: [])
     (tmp_path / "device").mkdir()
     settings = Settings(
         store=StoreSettings(database=tmp_path / "device" / "a.db"),
