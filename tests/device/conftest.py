@@ -1,4 +1,4 @@
-"""A fake board: a light in a fake sysfs, and gpiozero's mock pins."""
+"""A fake board: a light in a fake sysfs, and gpiozero's mock pins; settings that use it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import gpiozero
 import pytest
 from gpiozero.pins.mock import MockFactory
 
+from edge_fea.config import ClipSettings, IndicatorSettings, Settings, StoreSettings
 from edge_fea.device.indicator import Indicator
 from edge_fea.device.lights import Step
 from tests.conftest import FakeClock
@@ -30,6 +31,18 @@ def leds(tmp_path: Path) -> Path:
     (folder / "brightness").write_text("0\n")
     (folder / "trigger").write_text("none rc-feedback timer heartbeat [mmc0] mmc1\n")
     return folder.parent
+
+
+@pytest.fixture
+def settings(tmp_path: Path, pins: MockFactory) -> Settings:
+    """A light on pin 17, a button on pin 4."""
+    return Settings(
+        store=StoreSettings(database=tmp_path / "a.db"),
+        clip=ClipSettings(length_s=60, development=True),
+        indicator=IndicatorSettings(
+            kind="gpio", gpio_pin=17, button_pin=4, requests=tmp_path / "light"
+        ),
+    )
 
 
 def is_lit(leds: Path) -> bool:

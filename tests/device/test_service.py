@@ -1,23 +1,19 @@
 """A run of the recorder with all that a device has around it: light, button, pause, systemd."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from gpiozero.pins.mock import MockFactory
 
 from edge_fea.capture.frame import Frame
-from edge_fea.config import ClipSettings, IndicatorSettings, Settings, StoreSettings
+from edge_fea.config import ClipSettings, IndicatorSettings, Settings
 from edge_fea.device.lights import (
     CAMERA_STALLED,
-    LIGHT,
     PAUSED,
     SEEN,
     SETTINGS,
     STARTING,
-    TOO_FAR,
     UNSEEN,
     UNWRITTEN,
 )
@@ -27,27 +23,10 @@ from edge_fea.device.starts import SOUND_AFTER_S, Starts
 from edge_fea.device.stopping import StopRequest
 from edge_fea.errors import ConfigError, SourceStalled, StoreFull
 from edge_fea.summary.record import ClipSummary, EndedBy, Recording
-from edge_fea.vision.boxes import Box
 from edge_fea.vision.observation import Observation, Outcome
 from tests.conftest import NOON, FakeClock
+from tests.device.service_case import GREY, NOBODY, READ, UNIFORM, feed
 from tests.device.test_notifying import Manager
-
-GREY = np.full((480, 640), 120, np.uint8)
-UNIFORM = np.full(7, 1 / 7)
-READ = Observation(0, Outcome.VALID, UNIFORM, box=Box(260, 170, 120, 120))
-NOBODY = Observation(0, Outcome.NO_FACE)
-
-
-@pytest.fixture
-def settings(tmp_path: Path, pins: MockFactory) -> Settings:
-    """A light on pin 17, a button on pin 4."""
-    return Settings(
-        store=StoreSettings(database=tmp_path / "a.db"),
-        clip=ClipSettings(length_s=60, development=True),
-        indicator=IndicatorSettings(
-            kind="gpio", gpio_pin=17, button_pin=4, requests=tmp_path / "light"
-        ),
-    )
 
 
 @pytest.fixture
@@ -74,16 +53,6 @@ def starts(folder: Path) -> Starts:
     return Starts(folder / "state" / "starts.json", folder / "runtime" / "reboot", "boot")
 
 
-def feed(
-    service: Service, clock: FakeClock, observation: Observation, seconds: float, picture=GREY
-) -> None:
-    """So many seconds of frames with this outcome."""
-    for _ in range(int(4 * seconds)):
-        clock.time += 0.25
-        service.observed(Frame(0, clock.time, clock.now(), picture), observation)
-        service.progress(clock.time)
-
-
 def test_until_the_first_frame_it_is_starting(service: Service) -> None:
     assert service.indicator.sign() is STARTING
 
@@ -101,138 +70,6 @@ def test_a_camera_that_stalls_is_no_longer_watching(service: Service, clock: Fak
     feed(service, clock, READ, 1)
     clock.time += 25
     assert service.indicator.sign() is CAMERA_STALLED
-
-
-def test_in_the_first_ten_minutes_the_light_helps_to_place(
-    settings: Settings, clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    clock.time = 30.0
-    small = Observation(0, Outcome.FACE_TOO_SMALL)
-    dark = Observation(0, Outcome.TOO_DARK)
-    with caplog.at_level(logging.INFO), Service(settings, clock) as service:
-        feed(service, clock, NOBODY, 6)
-        assert service.indicator.sign() is UNSEEN
-        feed(service, clock, small, 6)
-        assert service.indicator.sign() is TOO_FAR
-        feed(service, clock, dark, 6)
-        assert service.indicator.sign() is LIGHT
-        feed(service, clock, READ, 6)
-        assert service.indicator.sign() is SEEN
-        clock.time = 601.0
-        feed(service, clock, small, 6)
-        assert service.indicator.sign() is UNSEEN
-    said = [record.message for record in caplog.records if "placing" in record.message]
-    assert [text.partition(":")[2].partition(":")[0].strip() for text in said] == [
-        "no face in sight",
-        "too far",
-        "light from behind",
-        "good",
-        "",
-    ]
-
-
-def recorded_of(
-    service: Service, clock: FakeClock, observation: Observation, seconds: float
-) -> list[Outcome]:
-    """What is written down of so many seconds of frames with this outcome."""
-    kept = []
-    for _ in range(int(4 * seconds)):
-        clock.time += 0.25
-        kept.append(service.recorded(observation).outcome)
-        service.observed(Frame(0, clock.time, clock.now(), GREY), observation)
-    return kept
-
-
-@pytest.fixture
-def placed(settings: Settings, clock: FakeClock) -> Iterator[Service]:
-    """Half a minute after power-on."""
-    clock.time = 30.0
-    with Service(settings, clock) as service:
-        yield service
-
-
-def test_whoever_places_the_device_is_not_recorded(placed: Service, clock: FakeClock) -> None:
-    """Until the place has been good for half a minute; then the light goes on helping."""
-    assert set(recorded_of(placed, clock, READ, 29)) == {Outcome.PAUSED}
-    assert placed.indicator.sign() is SEEN
-    recorded_of(placed, clock, READ, 2)
-    assert set(recorded_of(placed, clock, READ, 10)) == {Outcome.VALID}
-    recorded_of(placed, clock, Observation(0, Outcome.FACE_TOO_SMALL), 6)
-    assert placed.indicator.sign() is TOO_FAR
-    assert set(recorded_of(placed, clock, READ, 10)) == {Outcome.VALID}
-
-
-def test_a_place_is_good_only_when_it_stays_so(placed: Service, clock: FakeClock) -> None:
-    recorded_of(placed, clock, READ, 20)
-    recorded_of(placed, clock, NOBODY, 6)
-    assert set(recorded_of(placed, clock, READ, 30)) == {Outcome.PAUSED}
-
-
-def test_a_pause_does_not_count_as_a_good_place(placed: Service, clock: FakeClock) -> None:
-    recorded_of(placed, clock, READ, 20)
-    clock.time += 60
-    assert set(recorded_of(placed, clock, READ, 29)) == {Outcome.PAUSED}
-
-
-def test_after_ten_minutes_all_is_recorded(placed: Service, clock: FakeClock) -> None:
-    recorded_of(placed, clock, NOBODY, 10)
-    clock.time = 599.0
-    assert set(recorded_of(placed, clock, READ, 0.5)) == {Outcome.PAUSED}
-    clock.time = 600.0
-    assert set(recorded_of(placed, clock, READ, 1)) == {Outcome.VALID}
-
-
-def test_what_is_no_face_that_is_read_is_recorded_as_it_is_while_placing(
-    placed: Service,
-) -> None:
-    for outcome in set(Outcome) - {Outcome.VALID}:
-        observation = Observation(0, outcome)
-        assert placed.recorded(observation) is observation
-
-
-def test_nothing_but_the_outcome_is_kept_of_a_face_that_is_withheld(placed: Service) -> None:
-    read = Observation(7, Outcome.VALID, UNIFORM, faces=1, motion=0.5, box=READ.box)
-    assert placed.recorded(read) == Observation(7, Outcome.PAUSED)
-
-
-def test_without_a_time_for_placing_all_is_recorded(settings: Settings, clock: FakeClock) -> None:
-    never = settings.indicator.model_copy(update={"placement_minutes": 0.0})
-    clock.time = 30.0
-    with Service(settings.model_copy(update={"indicator": never}), clock) as service:
-        assert service.recorded(READ) is READ
-
-
-def test_placing_ends_no_clip_and_every_frame_due_has_its_outcome(
-    placed: Service, clock: FakeClock
-) -> None:
-    class Camera:
-        rate = 4.0
-
-        def frames(self) -> Iterator[Frame]:
-            for number in range(200):
-                clock.time += 0.25
-                yield Frame(number, clock.time, NOON, GREY)
-
-    class Watcher:
-        def observe(self, picture, sequence: int, monotonic: float) -> Observation:
-            return Observation(sequence, Outcome.VALID, UNIFORM, box=READ.box)
-
-        def forget(self) -> None:
-            raise AssertionError
-
-    recording = Recording("dev", "P1", "0", "a" * 64, "Etc/UTC", "demo", 4.0, None)
-    hooks = Hooks(
-        lambda _: None, paused=placed.paused, recorded=placed.recorded, observed=placed.observed
-    )
-    recorder = Recorder(recording, Watcher(), ClipSettings(), hooks)
-    recorder.record(Camera(), StopRequest())
-    (clip,) = recorder.clips
-    coverage = clip.figures.coverage
-    assert clip.ended_by is EndedBy.STOP
-    assert coverage.frames_due == sum(coverage.outcomes.values()) == 200
-    # The frame with which half a minute is over is the last that is withheld.
-    assert coverage.outcomes[Outcome.PAUSED] == 121
-    assert coverage.outcomes[Outcome.VALID] == 79
 
 
 def test_a_disk_that_is_full_is_shown_until_it_is_no_longer(
