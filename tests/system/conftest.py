@@ -1,4 +1,4 @@
-"""A device that clinicians log in to, and what one test adds to its audit trail."""
+"""What several files of tests have in common: devices, a bundle, a place for the scripts."""
 
 import shutil
 import tempfile
@@ -9,6 +9,7 @@ import pytest
 
 from edge_fea.capture.demo import DemoSource
 from tests.system.blank import make_bundle
+from tests.system.deploy_place import Place, make_place
 from tests.system.ssh_device import Device, Watched
 
 
@@ -40,3 +41,8 @@ def watched(device: Device) -> Iterator[Watched]:
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle for Bookworm on a PC. It is copied, never changed."""
     return make_bundle(tmp_path_factory.mktemp("bundle") / "first", "amd64", "bookworm")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return make_place(tmp_path)
