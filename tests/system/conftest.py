@@ -1,4 +1,4 @@
-"""What several files of tests have in common: devices, a bundle, a place for the scripts."""
+"""What several files of tests have in common: a device, a bundle, a place for scripts, sticks."""
 
 import shutil
 import tempfile
@@ -11,6 +11,7 @@ from edge_fea.capture.demo import DemoSource
 from tests.system.blank import make_bundle
 from tests.system.deploy_place import Place, make_place
 from tests.system.ssh_device import Device, Watched
+from tests.system.stick_room import Room, make_room
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +47,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return make_place(tmp_path)
+
+
+@pytest.fixture
+def room() -> Iterator[Room]:
+    with make_room() as made:
+        yield made
