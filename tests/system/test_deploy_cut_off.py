@@ -92,13 +92,15 @@ def upgrade_under_way(place: Place, seconds: int, output: int, then: str) -> sub
     old, new = place.release("1"), place.release("2")
     place.use(old)
     started = place.root / "started"
+    script = (
+        "booted() { true; }; is_active() { true; }; journalctl() { :; }; take_turn; "
+        "verify_release() { :; }; failing_checks() { :; }; "
+        f"start_service() {{ STOPPED=no; touch {started}; sleep {seconds}; {then}; }}; "
+        f"upgrade {old} {new}; echo more; touch {place.root}/ended"
+    )
     upgrade = subprocess.Popen(
-        place.line(
-            "booted() { true; }; is_active() { true; }; journalctl() { :; }; take_turn; "
-            "verify_release() { :; }; failing_checks() { :; }; "
-            f"start_service() {{ STOPPED=no; touch {started}; sleep {seconds}; {then}; }}; "
-            f"upgrade {old} {new}; echo more; touch {place.root}/ended"
-        ),
+        # Whoever runs the tests in the background has them ignore Ctrl-C.
+        ["env", "--default-signal=INT", *place.line(script)],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdout=output,
         stderr=output,

@@ -48,7 +48,7 @@ def in_namespace(script: str, mount: Path) -> subprocess.CompletedProcess[str]:
 def test_a_full_disk_loses_nothing_that_was_committed(video: Path, tmp_path: Path) -> None:
     done = in_namespace(
         f"""
-        mount -t tmpfs -o size=600k none $MOUNT
+        mount -t tmpfs -o size=700k none $MOUNT
         {EDGE_FEA} --database $MOUNT/a.db analyze {video} >/dev/null; echo "code $?"
         mount -o remount,size=16m $MOUNT
         python3 -c "import sqlite3; print(sqlite3.connect('$MOUNT/a.db').execute(
